@@ -1,0 +1,1 @@
+"""Lifecycle Agent: what runs on the cluster and on the node."""

@@ -1,0 +1,1 @@
+"""Programs that run on the host outside any pod (`lca-node`)."""

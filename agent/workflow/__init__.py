@@ -1,0 +1,1 @@
+"""Outcomes, steps, itineraries, conditions and history; no I/O."""

@@ -1,0 +1,30 @@
+"""What a step can end with: values, not exceptions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The step's effect is in place; the next step may start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """The step's effect is not in place yet; look again after `after`, or earlier when an event arrives."""
+
+    message: str
+    after: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The step can not succeed without the user; `message` says what happened, where and what to do next."""
+
+    message: str
+
+
+Outcome: TypeAlias = Done | Wait | Failed

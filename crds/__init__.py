@@ -1,0 +1,1 @@
+"""Custom resource models and the CRD YAML generated from them."""

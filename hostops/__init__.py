@@ -1,0 +1,1 @@
+"""Host primitives; knows no Kubernetes."""

@@ -1,0 +1,1 @@
+"""A whole single node in a folder: rehearsal, demo and the bed of the flow tests."""

@@ -1,0 +1,1 @@
+"""The seed image: format, creation, restoration and compatibility."""
