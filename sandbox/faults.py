@@ -1,0 +1,124 @@
+"""Faults that a user injects into a sandbox, and how its parts learn of them.
+
+`faults.json` maps the name of each active fault to its value ("" when it was given without one). The parts read it
+when they are about to do what the fault concerns; nothing restarts. `command` and `command-delay` may be given several
+times: their rules are kept one per line.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+import tempfile
+from pathlib import Path
+
+KNOWN: dict[str, str] = {
+    "unhealthy-operator": "a ClusterOperator is not available; the value names it (authentication)",
+    "never-healthy-after-pivot": "the operators of a new stateroot never become healthy",
+    "postpivot-fails": "recert fails, hence the configuration after the pivot; the value is its message",
+    "s3-down": "the S3 server outside the node refuses connections",
+    "registry-down": "the container registry outside the node refuses connections",
+    "backup-fails": "Velero backups fail; the value is a name pattern (*)",
+    "restore-fails": "Velero restores fail; the value is a name pattern (*)",
+    "undeploy-fails": "`ostree admin undeploy` fails",
+    "reboot-hangs": "a requested reboot never happens",
+    "kill-agent-at": "the agent is killed (-9) just before a host command, or at a log line, that matches the value",
+    "command": "REGEX:CODE:OUTPUT: host commands matching the regex do not run, print and exit so; repeatable",
+    "command-delay": "REGEX:SECONDS: host commands matching the regex start so much later; repeatable",
+}
+REPEATABLE = frozenset({"command", "command-delay"})
+
+
+class FaultError(ValueError):
+    """An unknown fault or a malformed value; the text says what would be right."""
+
+
+class Faults:
+    """The faults of one sandbox, kept in the file `path`; safe for several processes with one writer at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen: tuple[int, int, int] | None = None
+        self._faults: dict[str, str] = {}
+
+    def all(self) -> dict[str, str]:
+        """All active faults by name."""
+        try:
+            status = self._path.stat()
+        except FileNotFoundError:
+            self._seen, self._faults = None, {}
+            return {}
+        mark = (status.st_ino, status.st_mtime_ns, status.st_size)
+        if mark != self._seen:
+            self._faults = json.loads(self._path.read_bytes())
+            self._seen = mark
+        return dict(self._faults)
+
+    def active(self, name: str) -> str | None:
+        """Value of the fault `name` ("" if given without one), None if it is not active."""
+        if name not in KNOWN:
+            raise FaultError(f"no fault is called {name}")
+        return self.all().get(name)
+
+    def set(self, name: str, value: str = "") -> None:
+        """Inject a fault. Raises FaultError."""
+        _check(name, value)
+        faults = self.all()
+        if name in REPEATABLE and faults.get(name):
+            value = "\n".join([faults[name], value])
+        self._write({**faults, name: value})
+
+    def clear(self, name: str | None = None) -> None:
+        """Take back one fault, or all."""
+        self._write({key: value for key, value in self.all().items() if name is not None and key != name})
+
+    def _write(self, faults: dict[str, str]) -> None:
+        _replace(self._path.with_name("command-faults"), _command_lines(faults))
+        _replace(self._path, json.dumps(faults, indent=1, sort_keys=True) + "\n")
+
+
+def _check(name: str, value: str) -> None:
+    if name not in KNOWN:
+        near = difflib.get_close_matches(name, KNOWN, 1)
+        raise FaultError(f"no fault is called {name}; " + (f"did you mean {near[0]}?" if near else ", ".join(KNOWN)))
+    if "\n" in value or "\t" in value:
+        raise FaultError(f"{name}: the value may not contain tabs or line breaks")
+    form = {"command": r"(?P<regex>.+?):(\d+)(:.*)?", "command-delay": r"(?P<regex>.+):(\d+(\.\d+)?)"}.get(name)
+    if form is None:
+        if name == "kill-agent-at" and not value:
+            raise FaultError("kill-agent-at needs a value: a regular expression over host commands and log lines")
+        return
+    match = re.fullmatch(form, value)
+    if match is None:
+        raise FaultError(f"{name}={value}: expected {KNOWN[name].partition(': ')[0]}")
+    try:
+        re.compile(match["regex"])
+    except re.error as error:
+        raise FaultError(f"{name}={value}: bad regular expression: {error}") from error
+
+
+def _command_lines(faults: dict[str, str]) -> str:
+    """What the stand-ins read, one rule per line: `fail|delay|kill TAB regex TAB code or seconds TAB output`."""
+    lines = []
+    for rule in filter(None, faults.get("command", "").split("\n")):
+        regex, code, output = re.fullmatch(r"(.+?):(\d+)(?::(.*))?", rule).groups("")  # type: ignore[union-attr]
+        lines.append(f"fail\t{regex}\t{code}\t{output}")
+    for rule in filter(None, faults.get("command-delay", "").split("\n")):
+        regex, _, seconds = rule.rpartition(":")
+        lines.append(f"delay\t{regex}\t{seconds}\t")
+    if "undeploy-fails" in faults:
+        lines.append("fail\t^ostree admin undeploy\t1\terror: " + (faults["undeploy-fails"] or "Input/output error"))
+    if regex := faults.get("kill-agent-at"):
+        lines.append(f"kill\t{regex}\t\t")
+    return "".join(line + "\n" for line in lines)
+
+
+def _replace(path: Path, text: str) -> None:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(handle, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    Path(temporary).replace(path)
