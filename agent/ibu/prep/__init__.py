@@ -1,0 +1,1 @@
+"""The Prep stage: validation, image clean-up, the stateroot and precache Jobs."""
