@@ -1,0 +1,1 @@
+"""Backups and restores through Velero's custom resources."""
