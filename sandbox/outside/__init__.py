@@ -1,0 +1,13 @@
+"""The services a node finds outside of itself: a container registry and an S3 server.
+
+They are processes of the sandbox's supervisor, not of the node: reboots and power losses leave them alone, and what
+they were given is on disk before they confirm it, so `down` and `up` (and a killed supervisor) lose nothing.
+"""
+
+from __future__ import annotations
+
+from sandbox.outside.child import Child, ServiceError
+from sandbox.outside.objectstore import ObjectStore, S3Credentials
+from sandbox.outside.registry import Registry
+
+__all__ = ["Child", "ObjectStore", "Registry", "S3Credentials", "ServiceError"]
