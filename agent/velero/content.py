@@ -1,0 +1,164 @@
+"""The Backups and Restores that a user hands over in ConfigMaps, and the rules they must keep together. Pure.
+
+Each rule returns all its violations; the first texts are the documented ones (prep.md 4.3), the others find in Prep
+what would break hours later.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agent.velero.apply_label import ANNOTATION, ApplyLabelError, LabelTarget, parse_apply_label
+from agent.velero.filters import uses_scoped_lists
+
+Object = dict[str, Any]
+
+API_VERSION = "velero.io/v1"
+OADP_NAMESPACE = "openshift-adp"
+WAVE_ANNOTATION = "lca.openshift.io/apply-wave"
+DEFAULT_WAVE = 2147483647
+
+NOT_PAIRED = (
+    "Both backup and restore CRs should be specified in OADP configmaps and each backup CR should be paired with a "
+    "corresponding restore CR."
+)
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+_INT64 = range(-(2**63), 2**63)
+_OLD_FILTERS = ("includedResources", "excludedResources", "includeClusterResources")
+_SERVER_METADATA = ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink")
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Backups and Restores in the order in which they were found."""
+
+    backups: tuple[Object, ...]
+    restores: tuple[Object, ...]
+
+
+def select_content(objects: Iterable[Object]) -> Content:
+    """Keep the Velero Backups and Restores, without status and server-side metadata; ignore everything else."""
+    kept: dict[str, list[Object]] = {"Backup": [], "Restore": []}
+    for obj in objects:
+        if obj.get("apiVersion") == API_VERSION and obj.get("kind") in kept:
+            kept[obj["kind"]].append(_strip(obj))
+    return Content(tuple(kept["Backup"]), tuple(kept["Restore"]))
+
+
+def check_references(content: Content) -> Iterator[str]:
+    """Yield a text for each Restore whose Backup is not part of the content."""
+    known = {get_name(backup) for backup in content.backups}
+    for restore in content.restores:
+        wanted = (restore.get("spec") or {}).get("backupName", "")
+        if wanted not in known:
+            yield f"The backup CR {wanted} defined in restore CR {get_name(restore)} not found in OADP configmaps"
+
+
+def check_pairing(content: Content) -> str | None:
+    """Return the text for content that is not made of pairs: one Restore for each Backup, and at least one pair."""
+    used = Counter((restore.get("spec") or {}).get("backupName", "") for restore in content.restores)
+    if not content.backups or len(content.backups) != len(content.restores):
+        return NOT_PAIRED
+    lonely = [get_name(backup) for backup in content.backups if used[get_name(backup)] != 1]
+    if lonely:
+        return f"{NOT_PAIRED} Not restored exactly once: {', '.join(lonely)}"
+    return None
+
+
+def check_waves(content: Content) -> Iterator[str]:
+    """Yield a text for each apply-wave that is no integer."""
+    for obj in (*content.backups, *content.restores):
+        try:
+            read_wave(obj)
+        except ValueError as error:
+            yield f"{obj['kind']} {get_name(obj)}: annotation {WAVE_ANNOTATION}: {error}"
+
+
+def check_filters(content: Content) -> Iterator[str]:
+    """Yield a text for each combination of filters that Velero refuses only when the backup starts."""
+    for obj in (*content.backups, *content.restores):
+        spec = obj.get("spec") or {}
+        if spec.get("labelSelector") and spec.get("orLabelSelectors"):
+            yield f"{obj['kind']} {get_name(obj)}: use either spec.labelSelector or spec.orLabelSelectors, not both"
+    for backup in content.backups:
+        spec = backup.get("spec") or {}
+        old = [key for key in _OLD_FILTERS if spec.get(key) not in (None, [])]
+        if uses_scoped_lists(spec) and old:
+            yield (
+                f"Backup {get_name(backup)}: spec.{old[0]} can not be combined with the filters by scope "
+                "(spec.includedNamespaceScopedResources and the like)"
+            )
+
+
+def check_shared_targets(content: Content) -> Iterator[str]:
+    """Yield a text for each object that two Backups label: the second label overwrites the first."""
+    owners: dict[LabelTarget, str] = {}
+    for backup in content.backups:
+        for target in read_targets(backup):
+            first = owners.setdefault(target, get_name(backup))
+            if first != get_name(backup):
+                yield (
+                    f"{target.path} is named by {ANNOTATION} of both Backup {first} and Backup {get_name(backup)}: "
+                    "only the last one would save it"
+                )
+
+
+def check_apply_labels(content: Content) -> Iterator[str]:
+    """Yield a text for each malformed apply-label item."""
+    for backup in content.backups:
+        try:
+            read_targets(backup)
+        except ApplyLabelError as error:
+            yield str(error)
+
+
+def read_targets(backup: Mapping[str, Any]) -> list[LabelTarget]:
+    """Return the objects that the Backup's apply-label annotation names. Raises ApplyLabelError."""
+    value = (backup["metadata"].get("annotations") or {}).get(ANNOTATION)
+    if value is None:
+        return []
+    if not isinstance(value, str):
+        raise ApplyLabelError(f"invalid apply-label obj in annotation value: {value}")
+    return parse_apply_label(value)
+
+
+def group_by_wave(objects: Iterable[Object]) -> list[list[Object]]:
+    """Return the objects in groups of equal wave, the lowest first, each sorted by name. Raises ValueError."""
+    groups: dict[int, list[Object]] = {}
+    for obj in sorted(objects, key=get_name):
+        groups.setdefault(read_wave(obj), []).append(obj)
+    return [groups[wave] for wave in sorted(groups)]
+
+
+def read_wave(obj: Mapping[str, Any]) -> int:
+    """Return the wave; absent or empty is the last documented one. Raises ValueError for anything but an integer."""
+    value = (obj["metadata"].get("annotations") or {}).get(WAVE_ANNOTATION, "")
+    if value == "":
+        return DEFAULT_WAVE
+    if not isinstance(value, str) or not _INTEGER.fullmatch(value) or int(value) not in _INT64:
+        raise ValueError(f"not a whole number: {str(value)[:40]!r}")
+    return int(value)
+
+
+def get_name(obj: Mapping[str, Any]) -> str:
+    """Return the object's name."""
+    return str((obj.get("metadata") or {}).get("name", ""))
+
+
+def find_unnamed(content: Content) -> Sequence[str]:
+    """Return a text for each object without a name."""
+    return [
+        f"{obj['kind']} without metadata.name in OADP configmaps"
+        for obj in (*content.backups, *content.restores)
+        if not get_name(obj)
+    ]
+
+
+def _strip(obj: Object) -> Object:
+    metadata = obj.get("metadata")
+    kept = {k: v for k, v in metadata.items() if k not in _SERVER_METADATA} if isinstance(metadata, dict) else {}
+    return {**{k: v for k, v in obj.items() if k != "status"}, "metadata": kept}

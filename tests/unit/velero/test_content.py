@@ -1,0 +1,101 @@
+"""Rules that Backups and Restores of the ConfigMaps keep together (prep.md 4.3, upgrade-and-oadp.md 4 and 6)."""
+
+from typing import Any
+
+import pytest
+
+from agent.velero import content as rules
+from agent.velero.content import NOT_PAIRED, Content, group_by_wave, select_content
+
+WAVE = "lca.openshift.io/apply-wave"
+
+
+def make_backup(name: str = "b", annotations: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
+    metadata = {"name": name, "annotations": annotations or {}}
+    return {"apiVersion": "velero.io/v1", "kind": "Backup", "metadata": metadata, "spec": spec}
+
+
+def make_restore(name: str = "r", backup: str = "b", **spec: Any) -> dict[str, Any]:
+    spec = {"backupName": backup, **spec}
+    return {"apiVersion": "velero.io/v1", "kind": "Restore", "metadata": {"name": name}, "spec": spec}
+
+
+def make_content(*objects: dict[str, Any]) -> Content:
+    return select_content(objects)
+
+
+def test_select_content_ignores_other_kinds_and_versions() -> None:
+    other = [{"apiVersion": "v1", "kind": "Secret"}, {"apiVersion": "velero.io/v1alpha1", "kind": "Backup"}]
+    found = make_content(*other, make_backup(), make_restore())
+    assert (len(found.backups), len(found.restores)) == (1, 1)
+
+
+def test_select_content_strips_what_the_server_owns() -> None:
+    backup = make_backup() | {"status": {"phase": "Completed"}}
+    backup["metadata"] |= {"resourceVersion": "1", "uid": "u"}
+    [stripped] = make_content(backup).backups
+    assert "status" not in stripped
+    assert set(stripped["metadata"]) == {"name", "annotations"}
+
+
+def test_check_references_unknown_backup_is_named() -> None:
+    texts = list(rules.check_references(make_content(make_backup(), make_restore("x", "nope"))))
+    assert texts == ["The backup CR nope defined in restore CR x not found in OADP configmaps"]
+
+
+@pytest.mark.parametrize(
+    ("objects", "text"),
+    [
+        ([], NOT_PAIRED),
+        ([make_backup()], NOT_PAIRED),
+        ([make_backup(), make_restore()], None),
+        ([make_backup(), make_restore("r1"), make_restore("r2")], NOT_PAIRED),
+        (
+            [make_backup("b"), make_backup("c"), make_restore("r1", "b"), make_restore("r2", "b")],
+            f"{NOT_PAIRED} Not restored exactly once: b, c",
+        ),
+    ],
+    ids=["nothing", "lone-backup", "pair", "surplus-restore", "shared-backup"],
+)
+def test_check_pairing_wants_one_restore_for_each_backup(objects: list[dict[str, Any]], text: str | None) -> None:
+    assert rules.check_pairing(make_content(*objects)) == text
+
+
+@pytest.mark.parametrize("wave", ["-1", "+1", "007", "2147483648", ""])
+def test_check_waves_integer_passes(wave: str) -> None:
+    assert list(rules.check_waves(make_content(make_backup(annotations={WAVE: wave})))) == []
+
+
+@pytest.mark.parametrize("wave", ["abc", " 1", "1.5", "1_000", "٣", "9" * 20, 3])
+def test_check_waves_anything_else_is_reported(wave: Any) -> None:
+    [text] = rules.check_waves(make_content(make_backup(annotations={WAVE: wave})))
+    assert text.startswith("Backup b: annotation lca.openshift.io/apply-wave: not a whole number: ")
+
+
+def test_group_by_wave_orders_numerically_then_by_name() -> None:
+    waves = {"z": "2", "a": "10", "c": "", "b": "2147483647", "d": "-1", "y": "2"}
+    groups = group_by_wave(make_backup(name, {WAVE: wave}) for name, wave in waves.items())
+    assert [[rules.get_name(b) for b in group] for group in groups] == [["d"], ["y", "z"], ["a"], ["b", "c"]]
+
+
+@pytest.mark.parametrize(
+    ("backup", "part"),
+    [
+        (make_backup(labelSelector={"matchLabels": {}, "x": 1}, orLabelSelectors=[{}]), "not both"),
+        (make_backup(includedResources=["a"], includedClusterScopedResources=["b"]), "spec.includedResources can not"),
+    ],
+)
+def test_check_filters_finds_what_velero_refuses_later(backup: dict[str, Any], part: str) -> None:
+    [text] = rules.check_filters(make_content(backup))
+    assert part in text
+
+
+def test_check_shared_targets_same_object_in_two_backups_is_reported() -> None:
+    label = {"lca.openshift.io/apply-label": "v1/secrets/ns/s"}
+    [text] = rules.check_shared_targets(make_content(make_backup("b", label), make_backup("c", label)))
+    assert "both Backup b and Backup c" in text
+
+
+def test_check_apply_labels_malformed_item_is_reported() -> None:
+    backup = make_backup(annotations={"lca.openshift.io/apply-label": "v1/x"})
+    assert list(rules.check_apply_labels(make_content(backup))) == ["invalid apply-label obj in annotation value: v1/x"]
