@@ -13,14 +13,12 @@ import subprocess
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
+from agent.kube import Client
 from sandbox.controlplane import ControlPlane
-
-if TYPE_CHECKING:
-    from agent.kube import Client
 
 Kubectl = Callable[..., str]
 
@@ -39,11 +37,10 @@ def kubeconfig(control_plane: ControlPlane) -> Path:
 
 
 @pytest.fixture(scope="session")
-def client(kubeconfig: Path) -> Client:
+def client(kubeconfig: Path) -> Iterator[Client]:
     """The project's API client, as administrator."""
-    from agent.kube import Client
-
-    return Client.connect(kubeconfig)
+    with Client.connect(kubeconfig) as client:
+        yield client
 
 
 @pytest.fixture(scope="session")
