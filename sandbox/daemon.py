@@ -10,6 +10,7 @@ import ctypes
 import errno
 import os
 import queue
+import re
 import select
 import signal
 import subprocess
@@ -23,6 +24,8 @@ _PR_SET_PDEATHSIG = 1
 _LOOK_AGAIN_SECONDS = 0.05
 _TAIL_BYTES = 64 * 1024
 _QUOTED_CHARACTERS = 300
+_FULL_BYTES = 64 * 1024  # less than this, and not even the log can be trusted to say so
+_TELLING = re.compile(r'^[EF]\d{4} |^(?:error|panic|fatal)| [CE] \| |"level":"(?:error|fatal|panic)"', re.IGNORECASE)
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -172,14 +175,15 @@ class Daemon:
             process.wait()
 
     def _evidence(self) -> str:
+        lines = [line for line in self.tail().splitlines() if line.strip()]
         disk = os.statvfs(self.log.parent)
-        tail = self.tail()
-        if os.strerror(errno.ENOSPC).lower() in tail.lower() or not disk.f_bavail:
-            return f"no space left on the disk of {self.log.parent}: free some there and start again"
-        lines = [line for line in tail.splitlines() if line.strip()]
-        telling = [line for line in lines if line.startswith(("E", "F", "Error", "error", "panic"))]
+        if disk.f_bfree * disk.f_frsize < _FULL_BYTES:
+            return f"the disk of {self.log.parent} is full: free some space there and start again"
+        if full := [line for line in lines if os.strerror(errno.ENOSPC).lower() in line.lower()]:
+            return f"a disk is full ({full[0][-_QUOTED_CHARACTERS:]}): free some space there and start again"
+        telling = [line for line in lines if _TELLING.search(line)]
         said = (telling or lines or ["nothing"])[-1][:_QUOTED_CHARACTERS]
-        return f"its last words: {said!r}; the whole log: {self.log}"
+        return f"it said: {said}; the whole log: {self.log}"
 
     def tail(self) -> str:
         """The end of what the program has printed so far."""

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
-import http.client
 import os
-import ssl
-import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from sandbox.controlplane.binaries import Binaries, find_binaries, knows_flag
+from sandbox.controlplane.binaries import Binaries, find_binaries
 from sandbox.controlplane.errors import ControlPlaneError
+from sandbox.controlplane.flags import api_server_flags, controller_manager_flags, etcd_flags
 from sandbox.controlplane.kubeconfig import write_kubeconfig
 from sandbox.controlplane.pki import Pki
 from sandbox.controlplane.ports import LOOPBACK, choose_free_port, describe_listener, is_free
+from sandbox.controlplane.probe import Probe
 from sandbox.controlplane.tokens import TokenFile
 from sandbox.daemon import Daemon, DaemonError
 
 LEAN_CONTROLLERS = (
+    "clusterrole-aggregation",  # fills the roles admin, edit and view
     "namespace",
     "garbagecollector",
     "job",
@@ -41,11 +42,9 @@ SERVER_NAMES = (
     "kubernetes.default.svc.cluster.local",
 )
 ADMIN, ADMIN_GROUPS = "admin", ("system:masters",)
-# Sockets of these names in the working directory of etcd and of the API server: no port to race for, no TLS to set up.
-_ETCD = "unix://localhost:2379"
-_ETCD_PEER = "unix://localhost:2380"
 _READY_SECONDS = 60
 _PORT_ATTEMPTS = 5
+_PORT_TAKEN = "address already in use"
 
 
 class ControlPlane:
@@ -146,7 +145,9 @@ class ControlPlane:
             self._start()
         except (OSError, DaemonError) as error:
             self.stop()
-            raise ControlPlaneError(f"control plane in {self.directory}: {error}") from error
+            full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+            advice = "; free some space there and start again" if full else ""
+            raise ControlPlaneError(f"control plane in {self.directory}: {error}{advice}") from error
         except BaseException:
             self.stop()
             raise
@@ -180,18 +181,34 @@ class ControlPlane:
     def _start(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._take_lock()
-        if self._fixed_port is not None and not is_free(self._fixed_port):
-            raise ControlPlaneError(
-                f"port {self._fixed_port} of {LOOPBACK} is taken by {describe_listener(self._fixed_port)}; "
-                "stop that program or choose another port for the API server"
-            )
+        self._choose_api_port()
         self._pki.ensure(self._server_names)
         self._tokens.ensure(ADMIN, ADMIN_GROUPS)
-        self._launch(self._etcd())
-        self._start_api_server()
+        self.etcd_data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        probe = Probe(self._pki)
+        etcd = self._daemon("etcd", self.binaries.etcd, etcd_flags(self.etcd_data, durable=self._durable))
+        self._launch(etcd)
+
+        def api_server(port: int) -> Daemon:
+            flags = api_server_flags(self._pki, port, self._tokens.path) | self._api_flags
+            return self._daemon("kube-apiserver", self.binaries.api_server, flags)
+
+        def api_server_is_ready(port: int) -> bool:
+            etcd.raise_if_dead()
+            return probe.is_well(port, "/readyz")
+
+        self._port = self._serve(api_server, self._choose_api_port, api_server_is_ready)
         self.write_kubeconfig(self.admin_kubeconfig, ADMIN, ADMIN_GROUPS)
-        if self._controllers is not None:
-            self._start_controller_manager(self._controllers)
+        if self._controllers is None or (program := self.binaries.controller_manager) is None:
+            return
+        controllers, kubeconfig = self._controllers, self.directory / "controller-manager.kubeconfig"
+        self.write_kubeconfig(kubeconfig, "system:kube-controller-manager", ADMIN_GROUPS)
+
+        def controller_manager(port: int) -> Daemon:
+            flags = controller_manager_flags(self._pki, port, program, kubeconfig, controllers)
+            return self._daemon("kube-controller-manager", program, flags)
+
+        self._serve(controller_manager, choose_free_port, lambda port: probe.is_well(port, "/healthz"))
 
     def _take_lock(self) -> None:
         self._lock = (self.directory / "lock").open("w")
@@ -202,132 +219,37 @@ class ControlPlane:
                 f"another process runs the control plane in {self.directory}; stop it or choose another folder"
             ) from None
 
-    def _launch(self, daemon: Daemon) -> Daemon:
+    def _launch(self, daemon: Daemon) -> None:
         daemon.start()
         self._daemons.append(daemon)
-        return daemon
 
-    def _start_api_server(self) -> None:
-        for attempt in range(1, _PORT_ATTEMPTS + 1):
-            if self._port is None or (self._fixed_port is None and not is_free(self._port)):
-                self._port = choose_free_port()
-            port = self._port
-            daemon = self._launch(self._api_server(port))
-            probe = Probe(port, self._pki)
+    def _choose_api_port(self) -> int:
+        if self._fixed_port is not None and not is_free(self._fixed_port):
+            raise ControlPlaneError(
+                f"port {self._fixed_port} of {LOOPBACK} is taken by {describe_listener(self._fixed_port)}; "
+                "stop that program or choose another port for the API server"
+            )
+        kept = self._fixed_port or self._port
+        return kept if kept is not None and is_free(kept) else choose_free_port()
+
+    def _serve(
+        self, server: Callable[[int], Daemon], choose_port: Callable[[], int], is_ready: Callable[[int], bool]
+    ) -> int:
+        """Start a server, again on another port when somebody has just taken the first; its port once it is ready."""
+        for attempts_left in reversed(range(_PORT_ATTEMPTS)):
+            port = choose_port()
+            daemon = server(port)
+            self._launch(daemon)
             try:
-                daemon.wait_until(lambda probe=probe: probe.answers("/readyz"), timeout_seconds=_READY_SECONDS)  # type: ignore[misc]
-                return
+                daemon.wait_until(partial(is_ready, port), timeout_seconds=_READY_SECONDS)
+                break
             except DaemonError:
-                self._daemons[0].raise_if_dead()
-                if attempt == _PORT_ATTEMPTS or "address already in use" not in daemon.tail():
+                if daemon.pid is not None or not attempts_left or _PORT_TAKEN not in daemon.tail():
                     raise
                 self._daemons.remove(daemon)
-                if self._fixed_port is None:
-                    self._port = None
-
-    def _start_controller_manager(self, controllers: Sequence[str]) -> None:
-        kubeconfig = self.directory / "controller-manager.kubeconfig"
-        self.write_kubeconfig(kubeconfig, "system:kube-controller-manager", ("system:masters",))
-        for attempt in range(1, _PORT_ATTEMPTS + 1):
-            port = choose_free_port()
-            daemon = self._launch(self._controller_manager(port, kubeconfig, controllers))
-            probe = Probe(port, self._pki)
-            try:
-                daemon.wait_until(lambda probe=probe: probe.answers("/healthz"), timeout_seconds=_READY_SECONDS)  # type: ignore[misc]
-                return
-            except DaemonError:
-                if attempt == _PORT_ATTEMPTS or "address already in use" not in daemon.tail():
-                    raise
-                self._daemons.remove(daemon)
-
-    def _etcd(self) -> Daemon:
-        flags = {
-            "name": "default",
-            "data-dir": str(self.etcd_data),
-            "listen-client-urls": _ETCD,
-            "advertise-client-urls": _ETCD,
-            "listen-peer-urls": _ETCD_PEER,
-            "initial-advertise-peer-urls": _ETCD_PEER,
-            "initial-cluster": f"default={_ETCD_PEER}",
-        }
-        if not self._durable:
-            flags["unsafe-no-fsync"] = "true"
-        self.etcd_data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return self._daemon("etcd", self.binaries.etcd, flags)
-
-    def _api_server(self, port: int) -> Daemon:
-        pki = self._pki
-        flags = {
-            "etcd-servers": _ETCD,
-            "bind-address": LOOPBACK,
-            "advertise-address": LOOPBACK,
-            "secure-port": str(port),
-            "client-ca-file": str(pki.ca_certificate),
-            "tls-cert-file": str(pki.serving_certificate),
-            "tls-private-key-file": str(pki.serving_key),
-            "service-account-issuer": "https://kubernetes.default.svc",
-            "service-account-key-file": str(pki.service_account_public_key),
-            "service-account-signing-key-file": str(pki.service_account_key),
-            "token-auth-file": str(self._tokens.path),
-            "authorization-mode": "RBAC",
-            "service-cluster-ip-range": "10.0.0.0/24",
-            "endpoint-reconciler-type": "none",
-            "allow-privileged": "true",
-            "disable-admission-plugins": "ServiceAccount",
-            "profiling": "false",
-        }
-        return self._daemon("kube-apiserver", self.binaries.api_server, flags | self._api_flags)
-
-    def _controller_manager(self, port: int, kubeconfig: Path, controllers: Sequence[str]) -> Daemon:
-        program = self.binaries.controller_manager
-        assert program is not None
-        flags = {
-            "kubeconfig": str(kubeconfig),
-            "authentication-kubeconfig": str(kubeconfig),
-            "authorization-kubeconfig": str(kubeconfig),
-            "bind-address": LOOPBACK,
-            "secure-port": str(port),
-            "tls-cert-file": str(self._pki.serving_certificate),
-            "tls-private-key-file": str(self._pki.serving_key),
-            "client-ca-file": str(self._pki.ca_certificate),
-            "controllers": ",".join(controllers),
-            "service-account-private-key-file": str(self._pki.service_account_key),
-            "root-ca-file": str(self._pki.ca_certificate),
-            "leader-elect": "false",
-            "profiling": "false",
-        }
-        if knows_flag(program, "port"):
-            flags["port"] = "0"  # old versions open a fixed port besides, without TLS
-        return self._daemon("kube-controller-manager", program, flags)
+        return port
 
     def _daemon(self, name: str, program: Path, flags: Mapping[str, str]) -> Daemon:
         argv = [str(program), *(f"--{flag}={value}" for flag, value in flags.items())]
         environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(self.directory)}
-        environment["TMPDIR"] = tempfile.gettempdir()
         return Daemon(name, argv, log=self.directory / "logs" / f"{name}.log", cwd=self.directory, env=environment)
-
-
-class Probe:
-    """Asks a server of this control plane, with verified TLS and as an administrator, whether it is well."""
-
-    def __init__(self, port: int, pki: Pki) -> None:
-        self._port = port
-        self._context = ssl.create_default_context(cafile=str(pki.ca_certificate))
-        certificate, key = pki.issue_client(ADMIN, ADMIN_GROUPS)
-        with tempfile.NamedTemporaryFile(
-            dir=pki.folder
-        ) as both:  # 0600; the ssl module reads certificates from files only
-            both.write(certificate + key)
-            both.flush()
-            self._context.load_cert_chain(both.name)
-
-    def answers(self, path: str) -> bool:
-        """Whether GET `path` is answered with 200."""
-        connection = http.client.HTTPSConnection(LOOPBACK, self._port, timeout=5, context=self._context)
-        try:
-            with suppress(OSError, http.client.HTTPException):
-                connection.request("GET", path)
-                return connection.getresponse().status == http.client.OK
-        finally:
-            connection.close()
-        return False
