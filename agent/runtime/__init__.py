@@ -1,0 +1,1 @@
+"""The machinery below every controller: watches, delay queue, worker, probes, metrics, logs, settings."""

@@ -1,1 +1,0 @@
-"""What a cluster holds at its first boot: kinds (`kinds.yaml`), objects (`objects/*.yaml`), made identities."""

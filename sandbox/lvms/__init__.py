@@ -1,1 +1,0 @@
-"""Stand-in for LVM Storage (LVMS) and topolvm."""

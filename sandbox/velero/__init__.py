@@ -1,1 +1,0 @@
-"""Stand-in for Velero and OADP."""
