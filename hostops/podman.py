@@ -1,0 +1,98 @@
+"""podman: images in the host's container storage."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from hostops.runner import Runner
+
+
+class PodmanError(Exception):
+    """podman printed something that cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredImage:
+    """One image of the container storage. `created` is in seconds since 1970."""
+
+    id: str
+    created: int
+    dangling: bool
+    tags: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+
+    @property
+    def references(self) -> frozenset[str]:
+        """Everything by which a container may refer to this image."""
+        return frozenset((self.id, *self.tags, *self.digests, *self.names))
+
+
+class Podman:
+    """The podman commands of the upgrade. All raise CommandError."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+
+    def check_version(self) -> str:
+        """Return podman's version text; proves that podman can run."""
+        return self._runner.run("podman", "version").output
+
+    def pull(self, image: str, authfile: str) -> None:
+        """Pull an image; `authfile` is a host path."""
+        self._runner.run("podman", "pull", "--authfile", authfile, image)
+
+    def has_image(self, image: str) -> bool:
+        """Say whether the image is in the container storage."""
+        return self._runner.run("podman", "image", "exists", image, ok=(0, 1)).code == 0
+
+    def mount_image(self, image: str) -> str:
+        """Mount an image read-only and return the host path of its root; a mounted one is not mounted twice."""
+        return self._runner.run("podman", "image", "mount", image, stdout_only=True).output
+
+    def is_mounted(self, image: str) -> bool:
+        """Say whether `mount_image` is in effect."""
+        mounted = self._list("podman", "image", "mount", "--format", "json", "--log-level", "error")
+        return any(image in (entry.get("Repositories") or []) for entry in mounted)
+
+    def unmount_image(self, image: str) -> None:
+        """Undo one `mount_image`."""
+        self._runner.run("podman", "image", "umount", image)
+
+    def remove_image(self, *references: str) -> None:
+        """Remove an image by one or more of its references."""
+        self._runner.run("podman", "rmi", *references)
+
+    def images(self) -> list[StoredImage]:
+        """Return all images. Raises PodmanError besides."""
+        return [
+            _parse_image(entry) for entry in self._list("podman", "images", "--format", "json", "--log-level", "error")
+        ]
+
+    def image_ids_in_use(self) -> set[str]:
+        """Return the ids of the images of all podman containers, also stopped ones. Raises PodmanError besides."""
+        containers = self._list("podman", "ps", "-a", "--format", "json", "--log-level", "error")
+        return {str(entry["ImageID"]) for entry in containers if entry.get("ImageID")}
+
+    def _list(self, *argv: str) -> list[dict[str, Any]]:
+        output = self._runner.run(*argv, stdout_only=True).output
+        try:
+            entries = json.loads(output or "[]") or []
+        except ValueError as error:
+            raise PodmanError(f"unable to parse {' '.join(argv[:3])} command output: {error}") from error
+        if not (isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries)):
+            raise PodmanError(f"unable to parse {' '.join(argv[:3])} command output: not a list of objects")
+        return entries
+
+
+def _parse_image(entry: dict[str, Any]) -> StoredImage:
+    return StoredImage(
+        id=str(entry.get("Id", "")),
+        created=int(entry.get("Created") or 0),
+        dangling=bool(entry.get("Dangling")),
+        tags=tuple(entry.get("RepoTags") or ()),
+        digests=tuple(entry.get("RepoDigests") or ()),
+        names=tuple(entry.get("Names") or ()),
+    )

@@ -1,0 +1,52 @@
+"""skopeo: what a registry says about an image, without pulling it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hostops.runner import Runner
+
+RETRIES = 2
+"""Repeated requests per inspection: skopeo waits 1, 2, 4... s between them, and the caller comes back anyway."""
+
+
+class InspectError(Exception):
+    """The registry's answer cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteImage:
+    """An image in a registry: its labels and the bytes of its compressed layers (0 when the registry tells none)."""
+
+    digest: str
+    labels: Mapping[str, str]
+    compressed_bytes: int
+
+
+class Skopeo:
+    """The skopeo command of the upgrade."""
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+
+    def inspect(self, image: str, authfile: str, *, retries: int = RETRIES) -> RemoteImage:
+        """Return what the registry knows about `image`; `authfile` is a host path (prep.md 4.6).
+
+        Raises CommandError and InspectError.
+        """
+        flags = ("--retry-times", str(retries), "--authfile", authfile, "--format", "json")
+        answer = self._runner.run("skopeo", "inspect", *flags, f"docker://{image}", stdout_only=True)
+        return parse_inspection(answer.output)
+
+
+def parse_inspection(text: str) -> RemoteImage:
+    """Read the JSON of `skopeo inspect`. Raises InspectError."""
+    try:
+        data = json.loads(text)
+        labels = {str(key): str(value) for key, value in (data.get("Labels") or {}).items()}
+        sizes = [int(layer.get("Size") or 0) for layer in data.get("LayersData") or []]
+        return RemoteImage(str(data.get("Digest", "")), labels, sum(sizes))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise InspectError(f"failed to unmarshal image inspect output: {error}") from error
