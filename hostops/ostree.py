@@ -21,9 +21,12 @@ class KernelArguments:
 
 
 def pull_local_argv(source: str, repo: str | None = None) -> tuple[str, ...]:
-    """Copy all commits of the repository `source` into `repo`, by default that of the running system."""
+    """Copy all commits of the repository `source` into `repo`, by default that of the running system.
+
+    The refs of a copied system repository (`ostree/0/1/0`) are not those to which its commits are bound.
+    """
     target = ("--repo", repo) if repo else ()
-    return ("ostree", "pull-local", *target, source)
+    return ("ostree", "pull-local", "--disable-verify-bindings", *target, source)
 
 
 def os_init_argv(stateroot: str, sysroot: str | None = None) -> tuple[str, ...]:

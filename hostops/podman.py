@@ -29,6 +29,11 @@ class StoredImage:
         """Everything by which a container may refer to this image."""
         return frozenset((self.id, *self.tags, *self.digests, *self.names))
 
+    @property
+    def handles(self) -> tuple[str, ...]:
+        """What to remove so that the image goes: all names (podman refuses the id of one with several), else the id."""
+        return tuple(dict.fromkeys((*self.names, *self.tags))) or (self.id,)
+
 
 class Podman:
     """The podman commands of the upgrade. All raise CommandError."""
@@ -58,18 +63,18 @@ class Podman:
         return any(image in (entry.get("Repositories") or []) for entry in mounted)
 
     def unmount_image(self, image: str) -> None:
-        """Undo one `mount_image`."""
-        self._runner.run("podman", "image", "umount", image)
+        """Undo `mount_image`, however often it was called."""
+        self._runner.run("podman", "image", "umount", "--force", image)
 
     def remove_image(self, *references: str) -> None:
         """Remove an image by one or more of its references."""
         self._runner.run("podman", "rmi", *references)
 
     def images(self) -> list[StoredImage]:
-        """Return all images. Raises PodmanError besides."""
-        return [
-            _parse_image(entry) for entry in self._list("podman", "images", "--format", "json", "--log-level", "error")
-        ]
+        """Return all images, each once (podman lists one per name). Raises PodmanError besides."""
+        listed = self._list("podman", "images", "--format", "json", "--log-level", "error")
+        images = [_parse_image(entry) for entry in listed]
+        return list({image.id: image for image in images}.values())
 
     def image_ids_in_use(self) -> set[str]:
         """Return the ids of the images of all podman containers, also stopped ones. Raises PodmanError besides."""

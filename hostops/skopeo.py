@@ -18,7 +18,7 @@ class InspectError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RemoteImage:
-    """An image in a registry: its labels and the bytes of its compressed layers (0 when the registry tells none)."""
+    """An image in a registry: its labels and the bytes of its compressed layers (0 when nobody tells them)."""
 
     digest: str
     labels: Mapping[str, str]
@@ -36,17 +36,24 @@ class Skopeo:
 
         Raises CommandError and InspectError.
         """
-        flags = ("--retry-times", str(retries), "--authfile", authfile, "--format", "json")
-        answer = self._runner.run("skopeo", "inspect", *flags, f"docker://{image}", stdout_only=True)
-        return parse_inspection(answer.output)
+        flags = ("--retry-times", str(retries), "--authfile", authfile)
+        inspect = ("skopeo", "inspect", *flags)
+        answer = self._runner.run(*inspect, "--format", "json", f"docker://{image}", stdout_only=True).output
+        if '"LayersData"' in answer:
+            return parse_inspection(answer)
+        # skopeo before 1.10 keeps the sizes to itself.
+        return parse_inspection(
+            answer, self._runner.run(*inspect, "--raw", f"docker://{image}", stdout_only=True).output
+        )
 
 
-def parse_inspection(text: str) -> RemoteImage:
-    """Read the JSON of `skopeo inspect`. Raises InspectError."""
+def parse_inspection(text: str, manifest: str = "{}") -> RemoteImage:
+    """Read the JSON of `skopeo inspect` and, for sizes that it lacks, the image's manifest. Raises InspectError."""
     try:
         data = json.loads(text)
         labels = {str(key): str(value) for key, value in (data.get("Labels") or {}).items()}
         sizes = [int(layer.get("Size") or 0) for layer in data.get("LayersData") or []]
+        sizes += [int(layer.get("size") or 0) for layer in json.loads(manifest).get("layers") or []]
         return RemoteImage(str(data.get("Digest", "")), labels, sum(sizes))
     except (ValueError, TypeError, AttributeError) as error:
         raise InspectError(f"failed to unmarshal image inspect output: {error}") from error
