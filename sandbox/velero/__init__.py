@@ -1,0 +1,1 @@
+"""Stand-in for Velero and OADP."""
