@@ -1,0 +1,100 @@
+"""What a real API server and its controllers do by themselves, which the other tests and the sandbox rely on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Kubectl = Callable[..., str]
+
+GADGETS: dict[str, Any] = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "gadgets.controlplane.test"},
+    "spec": {
+        "group": "controlplane.test",
+        "scope": "Namespaced",
+        "names": {"plural": "gadgets", "singular": "gadget", "kind": "Gadget"},
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "subresources": {"status": {}},
+                "schema": {
+                    "openAPIV3Schema": {
+                        "type": "object",
+                        "properties": {
+                            "spec": {
+                                "type": "object",
+                                "properties": {"size": {"type": "integer", "minimum": 1, "default": 7}},
+                            }
+                        },
+                    }
+                },
+            }
+        ],
+    },
+}
+JOB: dict[str, Any] = {
+    "apiVersion": "batch/v1",
+    "kind": "Job",
+    "metadata": {"name": "once"},
+    "spec": {
+        "template": {
+            "spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": "none", "command": ["true"]}]}
+        }
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def gadgets(kubectl: Kubectl) -> str:
+    kubectl("apply", "-f-", stdin=GADGETS)
+    kubectl("wait", "crd", GADGETS["metadata"]["name"], "--for=condition=Established", "--timeout=30s")
+    return "gadgets.controlplane.test"
+
+
+def make_gadget(**spec: object) -> dict[str, Any]:
+    return {"apiVersion": "controlplane.test/v1", "kind": "Gadget", "metadata": {"name": "one"}, "spec": spec}
+
+
+def test_custom_resource_is_defaulted_and_pruned(kubectl: Kubectl, gadgets: str, namespace: str) -> None:
+    made = make_gadget(unknown="x")
+    kubectl("create", "-n", namespace, "--validate=false", "-f-", stdin=made)
+    assert json.loads(kubectl("get", gadgets, "one", "-n", namespace, "-ojson"))["spec"] == {"size": 7}
+
+
+def test_custom_resource_against_its_schema_is_refused(kubectl: Kubectl, gadgets: str, namespace: str) -> None:
+    with pytest.raises(AssertionError, match=r"spec\.size.*greater than or equal to 1"):
+        kubectl("create", "-n", namespace, "-f-", stdin=make_gadget(size=0))
+
+
+def test_job_makes_its_pod_and_takes_it_along_when_deleted(kubectl: Kubectl, namespace: str) -> None:
+    kubectl("create", "-n", namespace, "-f-", stdin=JOB)
+    kubectl("wait", "job/once", "-n", namespace, "--for=jsonpath={.status.active}=1", "--timeout=30s")
+    pod = kubectl("get", "pods", "-n", namespace, "-oname").strip()
+    kubectl("delete", "job/once", "-n", namespace, "--cascade=background")
+    kubectl("wait", pod, "-n", namespace, "--for=delete", "--timeout=30s")
+
+
+def test_deleted_namespace_goes_away_with_its_content(kubectl: Kubectl) -> None:
+    kubectl("create", "namespace", "short-lived")
+    kubectl("create", "configmap", "inside", "-n", "short-lived")
+    kubectl("delete", "namespace", "short-lived", "--timeout=60s")
+    assert "short-lived" not in kubectl("get", "namespaces", "-oname")
+
+
+def test_role_view_is_filled(kubectl: Kubectl) -> None:
+    kubectl("wait", "clusterrole/view", "--for=jsonpath={.rules[0].verbs[0]}=get", "--timeout=30s")
+
+
+def test_service_account_token_is_known(kubectl: Kubectl, namespace: str) -> None:
+    kubectl("wait", "sa/default", "-n", namespace, "--for=jsonpath={.metadata.name}=default", "--timeout=30s")
+    review = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "metadata": {}}
+    token = kubectl("create", "token", "default", "-n", namespace).strip()
+    answer = json.loads(kubectl("create", "-f-", "-ojson", stdin={**review, "spec": {"token": token}}))
+    assert answer["status"]["user"]["username"] == f"system:serviceaccount:{namespace}:default"
