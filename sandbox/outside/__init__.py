@@ -4,10 +4,8 @@ They are processes of the sandbox's supervisor, not of the node: reboots and pow
 they were given is on disk before they confirm it, so `down` and `up` (and a killed supervisor) lose nothing.
 """
 
-from __future__ import annotations
-
-from sandbox.outside.child import Child, ServiceError
 from sandbox.outside.objectstore import ObjectStore, S3Credentials
 from sandbox.outside.registry import Registry
+from sandbox.outside.service import Service
 
-__all__ = ["Child", "ObjectStore", "Registry", "S3Credentials", "ServiceError"]
+__all__ = ["ObjectStore", "Registry", "S3Credentials", "Service"]

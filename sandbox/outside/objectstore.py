@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hostops.files import write_atomically
-from sandbox.outside.child import Child
+from hostops.files import write_json
+from sandbox.controlplane.ports import LOOPBACK
+from sandbox.outside.service import Service
 
 REGION = "us-east-1"
 
@@ -22,8 +22,8 @@ class S3Credentials:
     secret_key: str
 
 
-class ObjectStore:
-    """S3 server on `host:port` with path-style addressing and the given buckets.
+class ObjectStore(Service):
+    """S3 server on a loopback port with path-style addressing and the given buckets.
 
     moto plays S3 in memory; every change is written to `directory/objects.sqlite` before the client gets its answer.
     Versions of objects, their tags and access rules are not kept.
@@ -36,40 +36,29 @@ class ObjectStore:
         *,
         credentials: S3Credentials,
         log_file: Path,
-        buckets: Sequence[str] = ("velero",),
-        host: str = "127.0.0.1",
+        buckets: Sequence[str] = ("backups",),
     ) -> None:
-        self.url = f"http://{host}:{port}"
         self.credentials = credentials
-        self._config = directory / "server.json"
-        self._settings = {
-            "database": str(directory / "objects.sqlite"),
-            "host": host,
-            "port": port,
-            "access_key": credentials.access_key,
-            "buckets": list(buckets),
-            "region": REGION,
-        }
-        self._child = Child(
-            "the S3 server",
-            (sys.executable, "-m", "sandbox.outside.s3_server", str(self._config)),
-            address=(host, port),
-            ready_text="listening on",
-            log_file=log_file,
-            env={"PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "1"},
-        )
+        self._directory = directory
+        self._buckets = list(buckets)
+        argv = (sys.executable, "-m", "sandbox.outside.s3_server", str(directory / "server.json"))
+        env = {"PYTHONUNBUFFERED": "1", "MALLOC_ARENA_MAX": "1"}
+        super().__init__("the S3 server", argv, port=port, log_file=log_file, env=env)
 
     @property
-    def pid(self) -> int | None:
-        """Process id, None when it is not running."""
-        return self._child.pid
+    def url(self) -> str:
+        """Endpoint for S3 clients."""
+        return f"http://{self.address}"
 
-    def start(self) -> None:
-        """Start it unless it runs and return once it serves. Raises ServiceError."""
-        self._config.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(self._config, json.dumps(self._settings).encode(), mode=0o600)
-        self._child.start()
-
-    def stop(self) -> None:
-        """Stop it; clients are refused until `start`, and then find every object again."""
-        self._child.stop()
+    def write_configuration(self) -> None:
+        """Write what the server's process reads at its start."""
+        self._directory.mkdir(parents=True, exist_ok=True)
+        settings = {
+            "database": str(self._directory / "objects.sqlite"),
+            "host": LOOPBACK,
+            "port": self.port,
+            "access_key": self.credentials.access_key,
+            "buckets": self._buckets,
+            "region": REGION,
+        }
+        write_json(self._directory / "server.json", settings)

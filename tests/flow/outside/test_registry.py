@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.outside import Registry, ServiceError
+from sandbox.daemon import DaemonError
+from sandbox.outside import Registry
 
 
 def skopeo(*argv: str) -> subprocess.CompletedProcess[str]:
@@ -58,8 +59,9 @@ def test_registry_second_user_needs_no_restart(registry: Registry, image: str) -
 
 
 def test_registry_port_taken_is_one_clear_line(registry: Registry, tmp_path: Path) -> None:
-    port = int(registry.address.rpartition(":")[2])
-    other = Registry(tmp_path / "other", port, log_file=tmp_path / "other.log")
-    with pytest.raises(ServiceError, match=rf"^the container registry cannot listen on 127.0.0.1:{port}: Address"):
+    other = Registry(tmp_path / "other", registry.port, log_file=tmp_path / "other.log")
+    with pytest.raises(
+        DaemonError, match="^the container registry cannot listen on .*: it is taken by docker-registry "
+    ):
         other.start()
     assert other.pid is None
