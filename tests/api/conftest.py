@@ -18,6 +18,8 @@ from typing import Any
 import pytest
 
 from agent.kube import Client
+from crds import generate
+from crds.base import Object
 from sandbox.controlplane import ControlPlane
 
 Kubectl = Callable[..., str]
@@ -71,3 +73,35 @@ def namespace(kubectl: Kubectl) -> Iterator[str]:
     kubectl("create", "namespace", name)
     yield name
     kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="session")
+def server_knows_cel(kubectl: Kubectl) -> bool:
+    version = json.loads(kubectl("get", "--raw", "/version"))
+    return (int(version["major"]), int(version["minor"].rstrip("+"))) >= (1, 25)
+
+
+@pytest.fixture(scope="session")
+def crd_folder(server_knows_cel: bool) -> Path:
+    return generate.FOLDER if server_knows_cel else generate.FOLDER / "legacy"
+
+
+@pytest.fixture(scope="session")
+def applied_crds(kubectl: Kubectl, crd_folder: Path) -> str:
+    """What kubectl said about the CRDs; afterwards they are established."""
+    output = kubectl("apply", "-f", str(crd_folder))
+    kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(crd_folder))
+    return output
+
+
+@pytest.fixture
+def ibu(kubectl: Kubectl, applied_crds: str) -> Iterator[Object]:
+    """A fresh, idle `upgrade` without a status."""
+    raw = {
+        "apiVersion": "lca.openshift.io/v1",
+        "kind": "ImageBasedUpgrade",
+        "metadata": {"name": "upgrade"},
+        "spec": {"stage": "Idle", "seedImageRef": {}},
+    }
+    yield json.loads(kubectl("create", "-o", "json", "-f", "-", stdin=raw))
+    kubectl("delete", "ibu", "upgrade")

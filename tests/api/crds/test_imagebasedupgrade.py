@@ -28,9 +28,9 @@ def with_conditions(ibu: Object, *conditions: Condition) -> Object:
     return ibu | {"status": ImageBasedUpgradeStatus(conditions=conditions).write()}
 
 
-def test_plain_apply_creates_both_crds(applied: str) -> None:
-    assert "imagebasedupgrades.lca.openshift.io created" in applied
-    assert "seedgenerators.lca.openshift.io created" in applied
+def test_plain_apply_creates_both_crds(applied_crds: str) -> None:
+    assert "imagebasedupgrades.lca.openshift.io created" in applied_crds
+    assert "seedgenerators.lca.openshift.io created" in applied_crds
 
 
 def test_file_with_rules_is_refused_by_a_server_that_does_not_know_them(
@@ -45,7 +45,7 @@ def test_file_with_rules_is_refused_by_a_server_that_does_not_know_them(
             kubectl(*apply)
 
 
-def test_applied_crds_are_structural_with_accepted_names(kubectl: Kubectl, applied: str) -> None:
+def test_applied_crds_are_structural_with_accepted_names(kubectl: Kubectl, applied_crds: str) -> None:
     crd = json.loads(kubectl("get", "crd", "imagebasedupgrades.lca.openshift.io", "-o", "json"))
     conditions = {c["type"]: c["status"] for c in crd["status"]["conditions"]}
     assert conditions == {"NamesAccepted": "True", "Established": "True"}
