@@ -19,7 +19,7 @@ from pydantic_core.core_schema import SerializerFunctionWrapHandler
 Object: TypeAlias = dict[str, Any]
 
 
-def _to_utc_second(value: datetime) -> datetime:
+def to_utc_second(value: datetime) -> datetime:
     """Cut to whole seconds in UTC; a time without a zone, as YAML may hold one, is UTC."""
     aware = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     return aware.replace(microsecond=0)
@@ -27,10 +27,10 @@ def _to_utc_second(value: datetime) -> datetime:
 
 def format_time(value: datetime) -> str:
     """RFC 3339 in UTC with whole seconds, the only form of a time in the API: `2024-06-26T03:27:05Z`."""
-    return _to_utc_second(value).isoformat().removesuffix("+00:00") + "Z"
+    return to_utc_second(value).isoformat().removesuffix("+00:00") + "Z"
 
 
-Time = Annotated[datetime, AfterValidator(_to_utc_second), PlainSerializer(format_time, return_type=str)]
+Time = Annotated[datetime, AfterValidator(to_utc_second), PlainSerializer(format_time, return_type=str)]
 Int64 = Annotated[int, Field(json_schema_extra={"format": "int64"})]
 
 

@@ -20,6 +20,42 @@ class Stage(StrEnum):
     UPGRADE = "Upgrade"
     ROLLBACK = "Rollback"
 
+    @property
+    def in_progress_type(self) -> str:
+        """Type of the condition that tells whether the stage is in progress."""
+        return "Idle" if self is Stage.IDLE else f"{self}InProgress"
+
+    @property
+    def completed_type(self) -> str:
+        """Type of the condition that tells whether the stage is completed."""
+        return "Idle" if self is Stage.IDLE else f"{self}Completed"
+
+
+class Reason(StrEnum):
+    """Reasons of conditions (ibu-api.md 2.2)."""
+
+    IDLE = "Idle"
+    IN_PROGRESS = "InProgress"
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+    ABORTING = "Aborting"
+    ABORT_FAILED = "AbortFailed"
+    FINALIZING = "Finalizing"
+    FINALIZE_FAILED = "FinalizeFailed"
+    INVALID_TRANSITION = "InvalidTransition"
+    BLOCKED = "Blocked"
+
+
+class Annotation(StrEnum):
+    """Annotations of the object that steer the operator, or are written by it (ibu-api.md 1.6)."""
+
+    MANUAL_CLEANUP_DONE = "lca.openshift.io/manual-cleanup-done"
+    TRIGGER_RECONCILE = "lca.openshift.io/trigger-reconcile"
+    VALIDATION_WARNING = "extra-manifest.lca.openshift.io/validation-warning"
+    NO_ROLLBACK_AFTER_CONFIGURATION_FAILURE = "auto-rollback-on-failure.lca.openshift.io/post-reboot-config"
+    NO_ROLLBACK_AFTER_TIMEOUT = "auto-rollback-on-failure.lca.openshift.io/init-monitor"
+    NO_ROLLBACK_AFTER_COMPLETION_FAILURE = "auto-rollback-on-failure.lca.openshift.io/upgrade-completion"
+
 
 class PullSecretRef(K8sModel):
     """Names a Secret in the operator's namespace."""
@@ -39,6 +75,11 @@ class SeedImageRef(K8sModel):
 
     pull_secret_ref: PullSecretRef | None = None
     """Secret with the credentials for pulling the seed image; without it the cluster's own pull secret is used."""
+
+    @property
+    def stateroot(self) -> str:
+        """Name of the stateroot that this version is, or will be, deployed in."""
+        return "rhcos_" + self.version.replace("-", "_")
 
 
 class ConfigMapRef(K8sModel):
@@ -178,3 +219,8 @@ class ImageBasedUpgrade(CustomResource):
 
     status: ImageBasedUpgradeStatus = ImageBasedUpgradeStatus()
     """What was observed."""
+
+    @property
+    def desired_stateroot(self) -> str:
+        """Name of the stateroot to upgrade to; being booted into it is what `after pivot` means."""
+        return (self.spec.seed_image_ref or SeedImageRef()).stateroot

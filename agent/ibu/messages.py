@@ -1,0 +1,126 @@
+"""Every text of the state machine that users see in a condition or an event (ibu-api.md 2.6, 5.8, 6, 7, 9).
+
+Users, policies and fleet tools match these texts: they are exact. Where something is added, it stands at the end.
+"""
+
+from __future__ import annotations
+
+from crds.imagebasedupgrade import Annotation, Stage
+
+IDLE = "Idle"
+IN_PROGRESS = "In progress"
+ABORTING = "Aborting"
+FINALIZING = "Finalizing"
+
+PREP_COMPLETED = "Prep completed"
+PREP_STAGE_COMPLETED = "Prep stage completed successfully"
+PREP_STAGE_COMPLETED_WITH_WARNING = (
+    "Prep stage completed with extramanifests validation warning. "
+    f"Please check the annotation '{Annotation.VALIDATION_WARNING}' for details."
+)
+
+BACKING_UP = "Backing up Application Data"
+BACKUP_IN_PROGRESS = "Backup of Application Data is in progress"
+EXPORTING_APPLICATION_CONFIGURATION = "Exporting Application Configuration"
+EXPORTING_MANIFESTS = "Exporting Policy and Config Manifests"
+EXPORTING_CLUSTER_CONFIGURATION = "Exporting Cluster, LVM, and cert-manager configuration"
+CHECKING_APPLICATION_CONFIGURATION = "Checking Application Configuration"
+APPLYING_POLICY_MANIFESTS = "Applying Policy Manifests"
+APPLYING_CONFIG_MANIFESTS = "Applying Config Manifests"
+RESTORING = "Restoring Application Data"
+RESTORE_IN_PROGRESS = "Restore of Application Data is in progress"
+UNCONTROLLED_ROLLBACK = "Uncontrolled rollback"
+
+ROLLBACK_REQUESTED = "Rollback requested"
+INITIATING_ROLLBACK = "Initiating rollback"
+DEFAULT_DEPLOYMENT_IS_MANUAL = "default deployment must be manually set for next boot"
+COMPLETING_ROLLBACK = "Completing rollback"
+
+PREVIOUS_STAGE_NOT_SUCCEEDED = "Previous stage not succeeded"
+NOTHING_TO_ROLL_BACK = "Upgrade not started or already finalized"
+IDLE_REFUSED_ROLLBACK_FAILED = "Transition to Idle not allowed - Rollback failed"
+IDLE_REFUSED_ROLLBACK_IN_PROGRESS = "Transition to Idle not allowed - Rollback is in progress"
+IDLE_REFUSED_ROLLBACK_FIRST = "Transition to Idle not allowed - Rollback first"
+IDLE_REFUSED = "Abort or finalize not allowed"
+
+EVENT_REBOOT_FOR_UPGRADE = "System will now reboot for upgrade"
+EVENT_REBOOT_FOR_ROLLBACK = "System will now reboot for rollback"
+
+
+def stage_failed(stage: Stage) -> str:
+    """Message of the stage's completed condition; the detail stands in the in-progress condition."""
+    return f"{stage} failed"
+
+
+def stage_completed(stage: Stage) -> str:
+    """Message of both conditions of a stage that ended well (Prep's completed condition has its own)."""
+    return f"{stage} completed"
+
+
+def prep_waiting_for_health(error: str) -> str:
+    return f"Waiting for system to stabilize before Prep stage can continue: {error}"
+
+
+def pre_pivot_waiting_for_health(error: str) -> str:
+    return f"Waiting for system to stabilize before Upgrade (pre-pivot) stage can continue: {error}"
+
+
+def post_pivot_waiting_for_health(error: str) -> str:
+    return f"Waiting for system to stabilize: {error}"
+
+
+def completion_waiting_for_health(error: str) -> str:
+    return f"Waiting for system to fully stabilize: {error}"
+
+
+def finalize_waiting_for_health(error: str) -> str:
+    return f"Waiting for system to stabilize before finalize (idle) stage can continue: {error}"
+
+
+def stateroot_job_launched(name: str, namespace: str) -> str:
+    return f"Successfully launched a new job for stateroot setup. {_job(name, namespace)}"
+
+
+def stateroot_job_in_progress(name: str, namespace: str) -> str:
+    return f"Stateroot setup job in progress. {_job(name, namespace)}"
+
+
+def precache_job_launched(name: str, namespace: str) -> str:
+    return f"Successfully launched a new job precache. {_job(name, namespace)}"
+
+
+def precache_job_in_progress(name: str, namespace: str, progress: str) -> str:
+    """`progress` is what the status file tells, or why it tells nothing."""
+    return f"Precache job in progress. {_job(name, namespace)}. {progress}"
+
+
+def failure_occurred(doing: str, error: str) -> str:
+    """A step after the pivot that is tried again, or after which the node rolls back."""
+    return f"{doing}: Failure occurred: {error}"
+
+
+def error_retrying(doing: str, error: str) -> str:
+    """An unexpected error: the work is repeated with growing delay, and the user sees why."""
+    return f"{doing}: {error}, retrying"
+
+
+def rollback_failed(error: str) -> str:
+    return f"{error}; correct the cause, then add '{Annotation.MANUAL_CLEANUP_DONE}' annotation to ibu CR to try again"
+
+
+def cleanup_failed(errors: str) -> str:
+    """`errors`: what could not be cleaned up, one text or several joined by `; `."""
+    return (
+        f"{errors} Perform cleanup manually then add '{Annotation.MANUAL_CLEANUP_DONE}' annotation to ibu CR "
+        "to transition back to Idle"
+    )
+
+
+def spec_changed(fields: tuple[str, ...]) -> str:
+    """A stage that can not start, since the spec is not the one that Prep was run with."""
+    changed = ", ".join(f"spec.{field}" for field in fields)
+    return f"{changed} changed since Prep: restore the old value, or set spec.stage to Idle and prepare again"
+
+
+def _job(name: str, namespace: str) -> str:
+    return f"job-name: {name}, job-namespace: {namespace}"
