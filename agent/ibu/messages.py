@@ -43,6 +43,8 @@ IDLE_REFUSED_ROLLBACK_IN_PROGRESS = "Transition to Idle not allowed - Rollback i
 IDLE_REFUSED_ROLLBACK_FIRST = "Transition to Idle not allowed - Rollback first"
 IDLE_REFUSED = "Abort or finalize not allowed"
 
+_RETRYING = ", retrying"
+
 EVENT_REBOOT_FOR_UPGRADE = "System will now reboot for upgrade"
 EVENT_REBOOT_FOR_ROLLBACK = "System will now reboot for rollback"
 
@@ -101,7 +103,12 @@ def failure_occurred(doing: str, error: str) -> str:
 
 def error_retrying(doing: str, error: str) -> str:
     """An unexpected error: the work is repeated with growing delay, and the user sees why."""
-    return f"{doing}: {error}, retrying"
+    return f"{doing}: {error}{_RETRYING}"
+
+
+def is_error_retrying(message: str) -> bool:
+    """The message was made by `error_retrying`."""
+    return message.endswith(_RETRYING)
 
 
 def rollback_failed(error: str) -> str:

@@ -1,7 +1,7 @@
 """The replay driver: every pass runs an itinerary from the top; a step whose effect is in place is done at once.
 
-It survives reboots and lost status, because nothing says where the last pass stopped. The driver does no I/O of its own:
-it yields what happens, and the caller writes it down before it asks for more.
+It survives reboots and lost status, because nothing says where the last pass stopped. The driver does no I/O of its
+own: it yields what happens, and the caller writes it down before it asks for more.
 """
 
 from __future__ import annotations

@@ -23,9 +23,9 @@ class Step(Generic[Context]):
     """One repeatable piece of work.
 
     `run` brings the effect about, or finds it in place, and returns at once or after seconds; what it raises is
-    unexpected and means: show it, back off, repeat. `phase` is the part of the stage whose times the history records; it
-    lasts from the first to the last of the adjacent steps that name it. `announce` is what the user reads while the step
-    runs. `applies` decides from the traits of the pass whether the step belongs to it.
+    unexpected and means: show it, back off, repeat. `phase` is the part of the stage whose times the history records;
+    it lasts from the first to the last of the adjacent steps that name it. `announce` is what the user reads while the
+    step runs. `applies` decides from the traits of the pass whether the step belongs to it.
     """
 
     name: str
