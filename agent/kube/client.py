@@ -4,53 +4,65 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from math import ceil
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypedDict, TypeVar, Unpack
+from weakref import WeakSet
 
 import urllib3
 
 from agent.kube.access import Access
 from agent.kube.discovery import Discovery
-from agent.kube.errors import BadRequest, Gone, KindNotServed, NotFound, WatchExpired
+from agent.kube.errors import ApiError, BadRequest, KindNotServed, NotFound, WatchExpired
 from agent.kube.kind import Kind, Object, Objects, Resource
-from agent.kube.retry import Attempts, RetryPolicy
+from agent.kube.retry import RetryPolicy
 from agent.kube.transport import JSON, JSON_PATCH, MERGE_PATCH, Observer, Query, Request, Transport
 from agent.kube.watching import Watch
 
+T = TypeVar("T")
 Propagation: TypeAlias = Literal["Background", "Foreground", "Orphan"]
-Patch: TypeAlias = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
 _PAGE_OBJECTS = 500
 _WATCH_GRACE_SECONDS = 5.0
 
 
+class ClientOptions(TypedDict, total=False):
+    """What all ways to make a client accept."""
+
+    policy: RetryPolicy
+    observer: Observer | None
+    user_agent: str
+
+
 class Client:
     """One API server. All methods may be called from several threads, take bounded time and raise `ApiError`s."""
 
-    def __init__(
-        self,
-        open_access: Callable[[], Access],
-        *,
-        policy: RetryPolicy | None = None,
-        observer: Observer | None = None,
-        user_agent: str = "lifecycle-agent",
-    ) -> None:
+    def __init__(self, open_access: Callable[[], Access], **options: Unpack[ClientOptions]) -> None:
         """Use the access data that `open_access` returns; it is called again when the server answers 401.
 
-        Raises `AccessError`. `observer` is called after each HTTP attempt (for metrics).
+        Raises `AccessError`; nothing is sent yet.
         """
         self._transport = Transport(
-            open_access, policy=policy or RetryPolicy(), observer=observer, user_agent=user_agent
+            open_access,
+            policy=options.get("policy", RetryPolicy()),
+            observer=options.get("observer"),
+            user_agent=options.get("user_agent", "lifecycle-agent"),
         )
         self._discovery = Discovery(self._transport)
+        self._watches: WeakSet[Watch] = WeakSet()
 
     @classmethod
-    def connect(cls, kubeconfig: Path | None = None, context: str | None = None, **options: Any) -> Client:
+    def connect(
+        cls, kubeconfig: Path | None = None, context: str | None = None, **options: Unpack[ClientOptions]
+    ) -> Client:
         """Connect by the kubeconfig given; else as the pod this runs in; else by $KUBECONFIG or ~/.kube/config."""
         return cls(lambda: Access.find(kubeconfig, context), **options)
 
     @classmethod
-    def remote(cls, server: str, token: str, ca_pem: bytes | None, *, insecure: bool = False, **options: Any) -> Client:
+    def remote(
+        cls, server: str, token: str, ca_pem: bytes | None, *, insecure: bool = False, **options: Unpack[ClientOptions]
+    ) -> Client:
         """Connect to another cluster by bearer token and CA (None: the system's certificates decide)."""
         return cls(lambda: Access.remote(server, token, ca_pem, insecure=insecure), **options)
 
@@ -60,8 +72,10 @@ class Client:
         return self._transport.access
 
     def close(self) -> None:
-        """End waiting calls and watches with `Closed` and refuse new ones."""
+        """End the watches, end calls that pause before a retry and refuse new ones (`Closed`), close connections."""
         self._transport.close()
+        for watch in list(self._watches):
+            watch.stop()
 
     def __enter__(self) -> Client:
         return self
@@ -113,7 +127,7 @@ class Client:
         """Read all objects, and the resourceVersion from which a watch continues."""
         try:
             return self._list_pages(kind, namespace, labels, fields, _PAGE_OBJECTS)
-        except Gone:  # the snapshot the pages came from is too old by now: all in one
+        except WatchExpired:  # the snapshot the pages came from is too old by now: all in one
             return self._list_pages(kind, namespace, labels, fields, None)
 
     def watch(
@@ -126,39 +140,30 @@ class Client:
         resource_version: str | None = None,
         timeout_seconds: float,
     ) -> Watch:
-        """Follow changes for `timeout_seconds`; without a resourceVersion, what exists comes first as ADDED.
+        """Follow changes for `timeout_seconds` (rounded up to seconds).
 
-        The result is an iterator with `stop()` and `resource_version`. Raises `WatchExpired` when the server no longer
-        has the history since the resourceVersion.
+        Without a resourceVersion, what exists comes first as ADDED. The result is an iterator with `stop()` and
+        `resource_version`. Raises `WatchExpired` when the server no longer has the history since the resourceVersion.
         """
         fields = f"metadata.name={name}" if name else None
         existing: Objects = []
         if resource_version is None:
             existing, resource_version = self.list_with_version(kind, namespace, labels=labels, fields=fields)
-
-        def open_stream(version: str, seconds: float) -> urllib3.BaseHTTPResponse:
-            resource = self.resource(kind)
-            query: Query = {
-                "watch": True,
-                "allowWatchBookmarks": True,
-                "resourceVersion": version,
-                "timeoutSeconds": max(1, round(seconds)),
-                "labelSelector": labels,
-                "fieldSelector": fields,
-            }
-            request = Request("GET", resource.path(namespace), query=query, verb="watch", resource=resource.plural)
-            try:
-                return self._transport.open(request, read_seconds=seconds + _WATCH_GRACE_SECONDS)
-            except Gone as error:
-                raise WatchExpired(error.message, status=error.status, reason=error.reason) from error
-
-        return Watch(
-            open_stream,
+        query: dict[str, Any] = {
+            "watch": True,
+            "allowWatchBookmarks": True,
+            "labelSelector": labels,
+            "fieldSelector": fields,
+        }
+        watch = Watch(
+            partial(self._open_watch, kind, namespace, query),
             resource_version=resource_version,
             initial=existing,
             timeout_seconds=timeout_seconds,
-            attempts=Attempts(self._transport.policy, self._transport.pause, idempotent=True),
+            policy=self._transport.policy,
         )
+        self._watches.add(watch)
+        return watch
 
     def read_log(
         self,
@@ -252,11 +257,18 @@ class Client:
     # raw
 
     def request(
-        self, method: str, path: str, *, query: Query | None = None, body: Any = None, content_type: str = JSON
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query | None = None,
+        body: Any = None,
+        content_type: str = JSON,
+        deadline_seconds: float | None = None,
     ) -> Any:
         """Call a path that no other method covers; returns the decoded JSON answer."""
-        answer = self._transport.call(Request(method, path, query=query, body=body, content_type=content_type))
-        return json.loads(answer)
+        request = Request(method, path, query=query, body=body, content_type=content_type)
+        return self._decode(request, self._transport.call(request, deadline_seconds=deadline_seconds))
 
     # inside
 
@@ -295,31 +307,48 @@ class Client:
         query: Query | None = None,
         **options: Any,
     ) -> Object:
-        for fresh in (False, True):
-            resource = self.resource(kind)
-            if resource.namespaced and not namespace and query is None:
-                during = "creation" if name is None else "when a resource name is provided"
+        def call(resource: Resource) -> Object:
+            if resource.namespaced and not namespace and options.get("verb") != "list":
                 raise BadRequest(
-                    "an empty namespace may not be set during creation"
-                    if name is None
-                    else f"an empty namespace may not be set {during}"
+                    "an empty namespace may not be set "
+                    + ("when a resource name is provided" if name else "during creation")
                 )
             request = Request(
                 method,
                 resource.path(namespace, name, subresource),
-                query={**(query or {}), **({"dryRun": "All"} if dry_run else {})},
+                query={**(query or {}), "dryRun": "All" if dry_run else None},
                 resource=resource.plural,
                 **options,
             )
-            try:
-                answer: Object = json.loads(self._transport.call(request))
-            except NotFound as error:
-                if fresh or error.details.get("name"):
-                    raise
-                self._discovery.forget(kind)  # the CRD may be gone, or installed again with another scope
-            else:
-                return answer
-        raise AssertionError("unreachable")
+            answer: Object = self._decode(request, self._transport.call(request))
+            return answer
+
+        return self._with_resource(kind, call)
+
+    def _with_resource(self, kind: Kind, call: Callable[[Resource], T]) -> T:
+        """Call with what is known about the kind; when that proves stale (CRD gone or changed), ask and call again."""
+        try:
+            return call(self.resource(kind))
+        except NotFound as error:
+            if isinstance(error, KindNotServed) or error.details.get("name"):
+                raise
+        self._discovery.forget(kind)
+        return call(self.resource(kind))
+
+    def _open_watch(
+        self, kind: Kind, namespace: str | None, query: Query, version: str, seconds: float
+    ) -> urllib3.BaseHTTPResponse:
+        def open_stream(resource: Resource) -> urllib3.BaseHTTPResponse:
+            request = Request(
+                "GET",
+                resource.path(namespace),
+                query={**query, "resourceVersion": version, "timeoutSeconds": ceil(seconds)},
+                verb="watch",
+                resource=resource.plural,
+            )
+            return self._transport.open(request, read_seconds=seconds + _WATCH_GRACE_SECONDS)
+
+        return self._with_resource(kind, open_stream)
 
     def _list_pages(
         self, kind: Kind, namespace: str | None, labels: str | None, fields: str | None, page_objects: int | None
@@ -328,11 +357,16 @@ class Client:
         query: dict[str, Any] = {"labelSelector": labels, "fieldSelector": fields, "limit": page_objects}
         while True:
             page = self._call_kind("GET", kind, None, namespace, query=query, verb="list")
-            for item in page.get("items") or ():
+            for item in page.get("items") or ():  # items of built-in kinds come without these two
                 item.setdefault("apiVersion", kind.api_version)
                 item.setdefault("kind", kind.kind)
                 items.append(item)
-            metadata = page["metadata"]
-            query["continue"] = metadata.get("continue") or None
+            query["continue"] = page["metadata"].get("continue") or None
             if query["continue"] is None:
-                return items, metadata["resourceVersion"]
+                return items, page["metadata"]["resourceVersion"]
+
+    def _decode(self, request: Request, answer: bytes) -> Any:
+        try:
+            return json.loads(answer)
+        except ValueError as error:
+            raise ApiError(f"{self.access.server} answered {request} with something else than JSON") from error

@@ -43,7 +43,8 @@ class Discovery:
     def _learn(self, group: str, version: str) -> None:
         path = f"/apis/{group}/{version}" if group else f"/api/{version}"
         try:
-            answer = json.loads(self._transport.call(Request("GET", path, verb="discover")))
+            # not repeated after a 5xx: the aggregator gives it for as long as the group's own server is down
+            answer = json.loads(self._transport.call(Request("GET", path, verb="discover", idempotent=False)))
         except NotFound:
             return
         except Transient as error:

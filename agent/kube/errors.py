@@ -4,7 +4,7 @@
       BadRequest  Unauthorized  Forbidden  MethodNotAllowed  TooLarge  Invalid
       NotFound -> KindNotServed
       Conflict    AlreadyExists
-      Gone -> WatchExpired
+      WatchExpired
       Transient -> Unreachable -> NotConnected
                 -> TooManyRequests, DiscoveryFailed
       Untrusted   (the server's certificate does not verify)
@@ -97,12 +97,8 @@ class AlreadyExists(ApiError):
     """409: an object of this name exists."""
 
 
-class Gone(ApiError):
-    """410: the requested version of the data is no longer there."""
-
-
-class WatchExpired(Gone):
-    """The watch cannot continue from this resourceVersion; list again and watch from there."""
+class WatchExpired(ApiError):
+    """410: the history since this resourceVersion is no longer there; list again and watch from there."""
 
 
 class TooLarge(ApiError):
@@ -153,7 +149,7 @@ _BY_STATUS: dict[int, type[ApiError]] = {
     405: MethodNotAllowed,
     408: Transient,
     409: Conflict,
-    410: Gone,
+    410: WatchExpired,
     413: TooLarge,
     422: Invalid,
     429: TooManyRequests,
@@ -161,7 +157,6 @@ _BY_STATUS: dict[int, type[ApiError]] = {
 
 _BY_REASON: dict[str, type[ApiError]] = {
     "AlreadyExists": AlreadyExists,
-    "Expired": WatchExpired,
     "Timeout": Transient,
     "ServerTimeout": Transient,
 }

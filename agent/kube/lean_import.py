@@ -38,7 +38,7 @@ class ConfigurationModules(NamedTuple):
 
 def import_configuration_modules(*, lean: bool = True) -> ConfigurationModules:
     """Import them, without the generated API when `lean` and possible."""
-    if lean:
+    if lean and "kubernetes.config.kube_config" not in sys.modules:
         try:
             with _bare_packages() as client:
                 configuration = importlib.import_module("kubernetes.client.configuration")

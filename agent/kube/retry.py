@@ -43,7 +43,7 @@ class Attempts:
     """
 
     def __init__(
-        self, policy: RetryPolicy, wait: Callable[[float], None], *, idempotent: bool, until: float = float("inf")
+        self, policy: RetryPolicy, wait: Callable[[float], object], *, idempotent: bool, until: float = float("inf")
     ) -> None:
         self._policy = policy
         self._wait = wait
@@ -63,6 +63,7 @@ class Attempts:
             self._last_start = min(now + self._policy.retry_seconds, self._until)
         self._failures += 1
         delay = self._policy.delay_seconds(self._failures, error, idempotent=self._idempotent)
-        if delay is None or now + delay > self._last_start:
+        remaining = self._last_start - now
+        if delay is None or remaining <= 0 or (error.retry_after_seconds or 0) > remaining:
             raise error
-        self._wait(delay)
+        self._wait(min(delay, remaining))

@@ -11,7 +11,14 @@ from typing import Any, TypeAlias
 from urllib.parse import urlencode
 
 import urllib3
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError, SSLError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NewConnectionError,
+    ProxyError,
+    ReadTimeoutError,
+    SSLError,
+)
 
 from agent.kube.access import Access
 from agent.kube.errors import (
@@ -212,11 +219,15 @@ def parse_retry_after(value: str | None) -> float | None:
 def translate_failure(problem: Exception, server: str, request: Request) -> ApiError:
     """Turn a failed connection into one clear line."""
     cause: BaseException = problem
-    while (deeper := cause.__cause__ or cause.__context__ or getattr(cause, "original_error", None)) is not None:
+    while (
+        deeper := cause.__cause__ or next((a for a in cause.args if isinstance(a, BaseException)), None)
+    ) is not None:
         cause = deeper
     text = getattr(cause, "verify_message", "") or getattr(cause, "strerror", "") or str(cause) or type(cause).__name__
     if getattr(cause, "verify_code", None):
         return Untrusted(f"the certificate of {server} is not trusted: {text}")
     if isinstance(problem, (NewConnectionError, ConnectTimeoutError, ProxyError, SSLError)):
         return NotConnected(f"cannot connect to the API server {server}: {text}")
+    if isinstance(problem, ReadTimeoutError):
+        return Unreachable(f"no answer from the API server {server} in time ({request})")
     return Unreachable(f"lost the connection to the API server {server}: {text} ({request})")

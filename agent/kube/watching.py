@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from agent.kube.errors import Gone, Transient, Unreachable, WatchExpired, error_from_status
+from agent.kube.errors import Closed, Transient, Unreachable, error_from_status
 from agent.kube.kind import Event, Object
-from agent.kube.retry import Attempts
+from agent.kube.retry import Attempts, RetryPolicy
 
 _LASTED_SECONDS = 1.0
 _READ_BYTES = 1 << 16
@@ -33,16 +34,16 @@ class Watch(Iterator[Event]):
         resource_version: str,
         initial: Iterable[Object],
         timeout_seconds: float,
-        attempts: Attempts,
+        policy: RetryPolicy,
     ) -> None:
         self.resource_version = resource_version
         self._open_stream = open_stream
-        self._attempts = attempts
         self._deadline = time.monotonic() + timeout_seconds
-        self._lock = threading.Lock()
-        self._stopped = False
+        self._stopped = threading.Event()
+        self._attempts = Attempts(policy, self._stopped.wait, idempotent=True)
+        self._lock = threading.Lock()  # between `stop` and the thread that reads
         self._response: urllib3.BaseHTTPResponse | None = None
-        self._events = self._run(initial)
+        self._events = self._follow(initial)
 
     def __next__(self) -> Event:
         return next(self._events)
@@ -52,34 +53,40 @@ class Watch(Iterator[Event]):
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+        with contextlib.suppress(ValueError):  # another thread is in it, and about to leave
+            self._events.close()
 
     def stop(self) -> None:
         """End the iteration, also when another thread is blocked in it."""
         with self._lock:
-            self._stopped = True
+            self._stopped.set()
             if self._response is not None:
-                self._response.shutdown()
+                with contextlib.suppress(RuntimeError, ValueError, OSError):  # it is at its end already
+                    self._response.shutdown()
 
-    def _run(self, initial: Iterable[Object]) -> Iterator[Event]:
+    def _follow(self, initial: Iterable[Object]) -> Generator[Event]:
         for obj in initial:
-            if self._stopped:
+            if self._stopped.is_set():
                 return
             yield Event("ADDED", obj)
-        while not self._stopped and (remaining := self._deadline - time.monotonic()) > 0:
+        while not self._stopped.is_set() and (remaining := self._deadline - time.monotonic()) > 0:
             started = time.monotonic()
             try:
-                for line in self._lines(remaining):
-                    self._attempts.reset()
-                    if (event := self._take(line)) is not None:
-                        yield event
+                with contextlib.closing(self._lines(remaining)) as lines:
+                    for line in lines:
+                        self._attempts.reset()
+                        if (event := self._take(line)) is not None:
+                            yield event
+            except Closed:
+                return
             except Transient as error:
-                if self._stopped or time.monotonic() >= self._deadline:
+                if self._stopped.is_set() or time.monotonic() >= self._deadline:
                     return
                 if time.monotonic() - started > _LASTED_SECONDS:
                     self._attempts.reset()
                 self._attempts.pause_after(error)
 
-    def _lines(self, seconds: float) -> Iterator[bytes]:
+    def _lines(self, seconds: float) -> Generator[bytes]:
         """Open the stream and split it; what follows the last newline was cut off and comes again after resuming."""
         response = self._open_stream(self.resource_version, seconds)
         if not self._hold(response):
@@ -101,7 +108,7 @@ class Watch(Iterator[Event]):
     def _hold(self, response: urllib3.BaseHTTPResponse) -> bool:
         """Let `stop` reach the response; False when it came before."""
         with self._lock:
-            if not self._stopped:
+            if not self._stopped.is_set():
                 self._response = response
                 return True
         response.close()
@@ -117,11 +124,6 @@ class Watch(Iterator[Event]):
         received = json.loads(line)
         kind, obj = received["type"], received["object"]
         if kind == "ERROR":
-            error = error_from_status(obj)
-            raise (
-                WatchExpired(error.message, status=error.status, reason=error.reason)
-                if isinstance(error, Gone)
-                else error
-            )
+            raise error_from_status(obj)
         self.resource_version = obj["metadata"]["resourceVersion"]
         return None if kind == "BOOKMARK" else Event(kind, obj)
