@@ -31,9 +31,13 @@ def etcd_flags(data: Path, *, durable: bool) -> Flags:
     return flags if durable else flags | {"unsafe-no-fsync": "true"}
 
 
-def api_server_flags(pki: Pki, port: int, token_file: Path) -> Flags:
-    """RBAC, token and client-certificate users, service account tokens; no webhook or aggregated server is assumed."""
-    return _serving_flags(pki, port) | {
+def api_server_flags(pki: Pki, port: int, program: Path, token_file: Path) -> Flags:
+    """RBAC, token and client-certificate users, service account tokens; no webhook or aggregated server is assumed.
+
+    Beta APIs are off, as newer versions have them by themselves: on 1.20 that saves 150 MB when 44 CRDs are installed.
+    Fair queuing goes with them, because its API is one of them.
+    """
+    flags = {
         "etcd-servers": _ETCD,
         "advertise-address": LOOPBACK,
         "service-account-issuer": "https://kubernetes.default.svc",
@@ -45,12 +49,14 @@ def api_server_flags(pki: Pki, port: int, token_file: Path) -> Flags:
         "endpoint-reconciler-type": "none",
         "allow-privileged": "true",
         "disable-admission-plugins": "ServiceAccount",
+        "runtime-config": "api/beta=false",
     }
+    return _serving_flags(pki, port) | flags | _known(program, {"enable-priority-and-fairness": "false"})
 
 
 def controller_manager_flags(pki: Pki, port: int, program: Path, kubeconfig: Path, controllers: Sequence[str]) -> Flags:
     """The given controllers, at work at once (no election)."""
-    flags = _serving_flags(pki, port) | {
+    flags = {
         "kubeconfig": str(kubeconfig),
         "authentication-kubeconfig": str(kubeconfig),
         "authorization-kubeconfig": str(kubeconfig),
@@ -60,7 +66,7 @@ def controller_manager_flags(pki: Pki, port: int, program: Path, kubeconfig: Pat
         "leader-elect": "false",
     }
     # Old versions open a fixed port besides, without TLS.
-    return flags | {"port": "0"} if knows_flag(program, "port") else flags
+    return _serving_flags(pki, port) | flags | _known(program, {"port": "0"})
 
 
 def _serving_flags(pki: Pki, port: int) -> Flags:
@@ -72,3 +78,7 @@ def _serving_flags(pki: Pki, port: int) -> Flags:
         "client-ca-file": str(pki.ca_certificate),
         "profiling": "false",
     }
+
+
+def _known(program: Path, flags: Flags) -> Flags:
+    return {flag: value for flag, value in flags.items() if knows_flag(program, flag)}
