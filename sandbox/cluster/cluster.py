@@ -8,9 +8,13 @@ import time
 from agent.kube import Client
 from sandbox.cluster.config import ClusterConfig
 from sandbox.cluster.first_boot import fill_cluster
+from sandbox.cluster.kubelet.kubelet import Kubelet
+from sandbox.cluster.kubelet.node import NodeObject
+from sandbox.cluster.kubelet.server import API_SERVER_USER, KubeletServer
 from sandbox.cluster.parts import Parts
 from sandbox.controlplane import LEAN_CONTROLLERS, ControlPlane
-from sandbox.controlplane.pki import write_private
+from sandbox.controlplane.pki import Pki, write_private
+from sandbox.controlplane.plane import SERVER_NAMES
 
 CONTROLLERS = (
     *LEAN_CONTROLLERS,
@@ -22,6 +26,9 @@ CONTROLLERS = (
     "ttl-after-finished",
 )
 
+_POD_GRACE_SECONDS = 2.0
+_SERVER_GRACE_SECONDS = 3.0
+
 _log = logging.getLogger(__name__)
 
 
@@ -32,12 +39,16 @@ class Cluster:
         self.config = config
         self._parts = Parts()
         self._client: Client | None = None
+        self._kubelet: Kubelet | None = None
+        self._server: KubeletServer | None = None
+        self._pki = Pki(config.pki)
         self.control_plane = ControlPlane(
             config.run_directory / "control-plane",
             etcd_data=config.etcd_data,
             pki=config.pki,
             api_port=config.api_port or None,
             controllers=CONTROLLERS,
+            api_flags=self._kubelet_flags(),
         )
 
     @property
@@ -51,9 +62,11 @@ class Cluster:
         began = time.monotonic()
         if self.config.ready_file:
             self.config.ready_file.unlink(missing_ok=True)
+        self._issue_kubelet_client()
         self.control_plane.start()
         try:
             self._client = Client.connect(self.control_plane.admin_kubeconfig)
+            answered = time.monotonic()
             first = fill_cluster(self._client, self.config)
             for path in self.config.kubeconfigs:
                 write_private(path, self.control_plane.admin_kubeconfig.read_bytes())
@@ -63,17 +76,43 @@ class Cluster:
         except BaseException:
             self.stop()
             raise
-        _log.info(
-            "cluster %s is up after %.1f s%s", self.config.domain, time.monotonic() - began, " (first boot)" * first
-        )
+        seconds = (answered - began, time.monotonic() - answered)
+        what = "first objects" if first else "cluster"
+        _log.info("%s: API server after %.1f s, %s %.1f s later", self.config.domain, seconds[0], what, seconds[1])
+
+    def _kubelet_flags(self) -> dict[str, str]:
+        """How the API server finds the kubelet, and how they trust each other."""
+        folder = self.config.run_directory
+        return {
+            "kubelet-certificate-authority": str(self._pki.ca_certificate),
+            "kubelet-client-certificate": str(folder / "kubelet-client.crt"),
+            "kubelet-client-key": str(folder / "kubelet-client.key"),
+            "kubelet-preferred-address-types": "ExternalIP",
+        }
+
+    def _issue_kubelet_client(self) -> None:
+        self._pki.ensure(SERVER_NAMES)
+        certificate, key = self._pki.issue_client(API_SERVER_USER, ())
+        write_private(self.config.run_directory / "kubelet-client.crt", certificate)
+        write_private(self.config.run_directory / "kubelet-client.key", key)
 
     def _start_parts(self) -> None:
-        pass
+        self._kubelet = Kubelet(self.client, self.config)
+        self._server = KubeletServer(self._kubelet, self._pki, self.config.kubelet_port)
+        node = NodeObject(self.client, self.config, self._server.port)
+        node.register()
+        self._parts.start("kubelet API", self._server.run)
+        self._parts.start("kubelet", self._kubelet.run)
+        self._parts.start("node", node.run)
 
     def stop(self) -> None:
-        """Stop everything: parts first, then the control plane; harmless when nothing runs."""
+        """Stop everything: Pods, other parts, control plane; harmless when nothing runs."""
         self._parts.stopping.set()
+        if self._kubelet:
+            self._kubelet.stop(_POD_GRACE_SECONDS)
+        if self._server:
+            self._server.stop()
         if self._client:
             self._client.close()
         self._parts.stop(timeout_seconds=2)
-        self.control_plane.stop()
+        self.control_plane.stop(grace_seconds=_SERVER_GRACE_SECONDS)

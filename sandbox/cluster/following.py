@@ -4,15 +4,47 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
-from agent.kube import Client, Event, Kind, Object, errors
+from agent.kube import Client, Event, Kind, Object, Watch, errors
 
 _WATCH_SECONDS = 3600.0
 _PAUSE_SECONDS = 1.0
 
 
+class Stopping(threading.Event):
+    """An event that, when it is set, also ends the watches that wait for the API server."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._guard = threading.Lock()
+        self._watches: set[Watch] = set()
+
+    def set(self) -> None:
+        """Set the event and end all watches."""
+        with self._guard:
+            super().set()
+            watches = list(self._watches)
+        for watch in watches:
+            watch.stop()
+
+    @contextmanager
+    def ending(self, watch: Watch) -> Iterator[Watch]:
+        """End `watch` with the block, or as soon as the event is set."""
+        with self._guard:
+            self._watches.add(watch)
+            if self.is_set():
+                watch.stop()
+        try:
+            with watch:
+                yield watch
+        finally:
+            with self._guard:
+                self._watches.discard(watch)
+
+
 def follow(
-    client: Client, kind: Kind, stop: threading.Event, namespace: str | None = None, *, name: str | None = None
+    client: Client, kind: Kind, stop: Stopping, namespace: str | None = None, *, name: str | None = None
 ) -> Iterator[Event]:
     """Yield every object as ADDED, then each change, until `stop` is set or the client is closed.
 
@@ -31,9 +63,10 @@ def follow(
             yield from (Event("ADDED", item) for item in present.values())
             known = present
             while not stop.is_set():
-                with client.watch(
+                watch = client.watch(
                     kind, namespace, name=name, resource_version=version, timeout_seconds=_WATCH_SECONDS
-                ) as watch:
+                )
+                with stop.ending(watch):
                     for event in watch:
                         uid = event.object["metadata"]["uid"]
                         known[uid] = event.object

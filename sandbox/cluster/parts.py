@@ -7,13 +7,14 @@ import threading
 from collections.abc import Callable
 
 from agent.kube import errors
+from sandbox.cluster.following import Stopping
 
 _AGAIN_SECONDS = 1.0
 _STACK_BYTES = 512 * 1024
 
 _log = logging.getLogger(__name__)
 
-Work = Callable[[threading.Event], None]
+Work = Callable[[Stopping], None]
 """Works until the event is set; may return earlier when nothing is left to do."""
 
 
@@ -21,7 +22,7 @@ class Parts:
     """Named threads with one common end."""
 
     def __init__(self) -> None:
-        self.stopping = threading.Event()
+        self.stopping = Stopping()
         self._threads: list[threading.Thread] = []
         threading.stack_size(_STACK_BYTES)
 

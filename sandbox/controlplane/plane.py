@@ -153,10 +153,13 @@ class ControlPlane:
             self.stop()
             raise
 
-    def stop(self) -> None:
-        """Stop what runs: clients before servers, each waited for; harmless when nothing runs."""
+    def stop(self, *, grace_seconds: float = 15) -> None:
+        """Stop what runs: clients before servers, each waited for; harmless when nothing runs.
+
+        An API server waits for its clients to go; after `grace_seconds` it is killed, which loses nothing.
+        """
         while self._daemons:
-            self._daemons[-1].stop()
+            self._daemons[-1].stop(grace_seconds=grace_seconds)
             self._daemons.pop()
         if self._lock:
             self._lock.close()
