@@ -6,7 +6,7 @@ runs the work's itinerary through `agent.workflow.replay`, and folds every event
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -17,6 +17,7 @@ from agent.ibu.transitions import (
     begin_stage,
     drop_blocked,
     explain_refusal,
+    is_rollback_retried,
     is_transition_requested,
     list_valid_next,
     refuse_stage,
@@ -87,23 +88,22 @@ def decide(cr: ImageBasedUpgrade, facts: Facts, now: datetime) -> Decision:
     now = to_utc_second(now)
     cr = update_status(cr, conditions=drop_blocked(cr.status.conditions))
     situation = _describe(cr, facts)
+    retried = is_rollback_retried(situation)
     begins = False
-    if not is_transition_requested(situation):
-        cr = update_status(cr, conditions=withdraw_refusals(situation.conditions))
-    elif text := _find_refusal(situation, facts):
-        cr = _refuse(cr, situation, text, now)
+    if not (retried or is_transition_requested(situation)):
+        conditions = withdraw_refusals(situation.conditions)
+    elif not retried and (text := _find_refusal(situation, facts)):
+        conditions = refuse_stage(situation, text, generation=cr.metadata.generation, now=now)
     else:
         begins = True
         conditions = begin_stage(situation, generation=cr.metadata.generation, now=now)
-        cr = update_status(cr, conditions=conditions)
-    decision = _choose_work(_record_stage(cr, facts, now), facts, situation)
-    retried = begins and situation.retry and situation.wanted is Stage.ROLLBACK
-    return Decision(
+    cr = _record_stage(update_status(cr, conditions=conditions), facts, now)
+    decision = _choose_work(cr, facts, retry=situation.retry)
+    return replace(
+        decision,
         cr=observe(decision.cr, facts),
         consume_annotation=decision.consume_annotation or retried,
         accept_spec=begins and situation.wanted is Stage.PREP,
-        work=decision.work,
-        requeue_after=decision.requeue_after,
     )
 
 
@@ -142,13 +142,6 @@ def _find_refusal(situation: Situation, facts: Facts) -> str:
     return ""
 
 
-def _refuse(cr: ImageBasedUpgrade, situation: Situation, text: str, now: datetime) -> ImageBasedUpgrade:
-    assert situation.wanted, "an absent stage asks for nothing"
-    generation = cr.metadata.generation
-    conditions = refuse_stage(situation.conditions, situation.wanted, text, generation=generation, now=now)
-    return update_status(cr, conditions=conditions)
-
-
 def _record_stage(cr: ImageBasedUpgrade, facts: Facts, now: datetime) -> ImageBasedUpgrade:
     """History and rollback expiration of the stage in progress."""
     running = find_current_stage(cr.status.conditions)
@@ -162,7 +155,7 @@ def _record_stage(cr: ImageBasedUpgrade, facts: Facts, now: datetime) -> ImageBa
     return cr
 
 
-def _choose_work(cr: ImageBasedUpgrade, facts: Facts, situation: Situation) -> Decision:
+def _choose_work(cr: ImageBasedUpgrade, facts: Facts, *, retry: bool) -> Decision:
     running = find_current_stage(cr.status.conditions)
     if running is None:
         return Decision(cr)
@@ -172,7 +165,7 @@ def _choose_work(cr: ImageBasedUpgrade, facts: Facts, situation: Situation) -> D
         return Decision(cr, work=Work.POST_PIVOT if facts.after_pivot else Work.PRE_PIVOT)
     if running is Stage.ROLLBACK:
         return Decision(cr, work=Work.ROLLBACK if facts.after_pivot else Work.CONFIRM_ROLLBACK)
-    return _choose_cleanup(cr, facts, retry=situation.retry)
+    return _choose_cleanup(cr, facts, retry=retry)
 
 
 def _choose_cleanup(cr: ImageBasedUpgrade, facts: Facts, *, retry: bool) -> Decision:

@@ -62,9 +62,9 @@ def _idle_is_blocked(situation: Situation) -> bool:
 
 
 VALID_NEXT = (
-    Row("1", lambda s: is_in_progress(s.conditions, IDLE) or is_in_progress(s.conditions, ROLLBACK), ()),
-    Row("1a", lambda s: is_failed(s.conditions, ROLLBACK) and s.after_pivot, (ROLLBACK,)),
-    Row("1b", lambda s: is_failed(s.conditions, ROLLBACK), (IDLE,)),
+    Row("1a", lambda s: is_in_progress(s.conditions, IDLE) or is_in_progress(s.conditions, ROLLBACK), ()),
+    Row("1b", lambda s: is_failed(s.conditions, ROLLBACK) and s.after_pivot, ()),
+    Row("1c", lambda s: is_failed(s.conditions, ROLLBACK), (IDLE,)),
     Row("2", lambda s: s.runs_or_failed(PREP), (IDLE,)),
     Row("3a", lambda s: s.runs_or_failed(UPGRADE) and s.after_pivot, (ROLLBACK,)),
     Row("3b", lambda s: s.runs_or_failed(UPGRADE), (IDLE,)),
@@ -90,18 +90,22 @@ def list_valid_next(situation: Situation) -> tuple[Stage, ...]:
 
 
 def is_transition_requested(situation: Situation) -> bool:
-    """spec.stage asks for something that has not begun (ibu-api.md 5.7). A failed stage is not asked for again.
-
-    The exception is a rollback that failed while the node stays booted into the new release: the annotation repeats it.
-    """
+    """spec.stage asks for something that has not begun (ibu-api.md 5.7); a failed stage is not asked for again."""
     conditions, wanted = situation.conditions, situation.wanted
     if wanted is None or is_in_progress(conditions, wanted):
         return False
     if wanted is IDLE:
         return not is_completed(conditions, IDLE)
-    if wanted is ROLLBACK and is_failed(conditions, ROLLBACK):
-        return situation.retry and situation.after_pivot
     return find_condition(conditions, wanted.completed_type) is None
+
+
+def is_rollback_retried(situation: Situation) -> bool:
+    """The user asks to repeat a rollback that failed while the node stays booted into the new release.
+
+    spec.stage says Rollback already, and nothing else may follow, so the annotation is what asks.
+    """
+    failed = situation.wanted is ROLLBACK and is_failed(situation.conditions, ROLLBACK)
+    return failed and situation.after_pivot and situation.retry
 
 
 def explain_refusal(situation: Situation) -> str:
@@ -173,10 +177,13 @@ def begin_stage(situation: Situation, *, generation: int, now: datetime) -> Cond
     return conditions
 
 
-def refuse_stage(conditions: Conditions, stage: Stage, text: str, *, generation: int, now: datetime) -> Conditions:
-    """Record that the stage is not allowed; earlier refusals of other stages are taken back."""
-    conditions = withdraw_refusals(conditions, keep=stage.in_progress_type)
-    change = Change(stage.in_progress_type, "False", Reason.INVALID_TRANSITION, text)
+def refuse_stage(situation: Situation, text: str, *, generation: int, now: datetime) -> Conditions:
+    """Record that the wanted stage is not allowed; earlier refusals of other stages are taken back."""
+    if situation.wanted is None:
+        return situation.conditions
+    refused = situation.wanted.in_progress_type
+    conditions = withdraw_refusals(situation.conditions, keep=refused)
+    change = Change(refused, "False", Reason.INVALID_TRANSITION, text)
     return set_condition(conditions, change, generation=generation, now=now)
 
 
