@@ -72,6 +72,10 @@ def create(stage: Stage | None, *, after_pivot: bool) -> Node:
     ).pass_over()
 
 
+def sort_conditions(node: Node) -> list[tuple[str, str, str]]:
+    return sorted((c.type, c.status, str(c.reason)) for c in node.cr.status.conditions)
+
+
 def has_refusal(node: Node) -> bool:
     return any(condition.reason == Reason.INVALID_TRANSITION for condition in node.cr.status.conditions)
 
@@ -226,4 +230,4 @@ def test_refused_stage_leaves_no_trace_when_taken_back(walk: Walk) -> None:
             if before is None or has_refusal(node) or stage in node.cr.status.valid_next_stages:
                 continue
             back = node.want(stage).pass_over().want(before).pass_over()
-            assert back.key == node.key, (node.key, stage, back.key)
+            assert sort_conditions(back) == sort_conditions(node), (node.key, stage)
