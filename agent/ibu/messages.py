@@ -123,6 +123,11 @@ def cleanup_failed(errors: str) -> str:
     )
 
 
+def cleanup_waiting(doing: str, awaited: list[str]) -> str:
+    """`doing`: ABORTING or FINALIZING; `awaited`: what has to end first."""
+    return f"{doing}: waiting for {', '.join(awaited)}"
+
+
 def spec_changed(fields: tuple[str, ...]) -> str:
     """A stage that can not start, since the spec is not the one that Prep was run with."""
     changed = ", ".join(f"spec.{field}" for field in fields)
