@@ -12,6 +12,7 @@ import click
 from agent.cli.lazy import LazyGroup
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "operator": ("agent.cli.operator:command", "Run the operator of the single-node cluster"),
     "status": ("agent.cli.status:status", "Show the state of the upgrade"),
 }
 
