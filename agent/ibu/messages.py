@@ -12,7 +12,6 @@ IN_PROGRESS = "In progress"
 ABORTING = "Aborting"
 FINALIZING = "Finalizing"
 
-PREP_COMPLETED = "Prep completed"
 PREP_STAGE_COMPLETED = "Prep stage completed successfully"
 PREP_STAGE_COMPLETED_WITH_WARNING = (
     "Prep stage completed with extramanifests validation warning. "
