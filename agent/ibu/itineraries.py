@@ -35,7 +35,10 @@ class StageContext:
         return self.resource.cr
 
 
-ITINERARIES: dict[Work, str] = {}
+ITINERARIES: dict[Work, str] = {
+    Work.ABORT: "agent.ibu.cleanup.itinerary:ABORT",
+    Work.FINALIZE: "agent.ibu.cleanup.itinerary:FINALIZE",
+}
 """Work -> `module:attribute` of its `Itinerary[StageContext]`."""
 
 
