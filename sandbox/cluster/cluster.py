@@ -11,8 +11,14 @@ from sandbox.cluster.first_boot import fill_cluster
 from sandbox.cluster.kubelet.kubelet import Kubelet
 from sandbox.cluster.kubelet.node import NodeObject
 from sandbox.cluster.kubelet.server import API_SERVER_USER, KubeletServer
-from sandbox.cluster.parts import Parts
-from sandbox.controlplane import LEAN_CONTROLLERS, ControlPlane
+from sandbox.cluster.operators.approver import MachineApprover
+from sandbox.cluster.operators.cluster_operators import ClusterOperators
+from sandbox.cluster.operators.machine_config import MachineConfigOperator
+from sandbox.cluster.operators.olm import CATALOG_SOURCE, CLUSTER_SERVICE_VERSION, LifecycleManager, ready, succeeded
+from sandbox.cluster.operators.service_ca import ServiceCertificates
+from sandbox.cluster.parts import Parts, Work
+from sandbox.controlplane import LEAN_CONTROLLERS, ControlPlane, find_binaries
+from sandbox.controlplane.binaries import knows_gate
 from sandbox.controlplane.pki import Pki, write_private
 from sandbox.controlplane.plane import SERVER_NAMES
 
@@ -48,7 +54,7 @@ class Cluster:
             pki=config.pki,
             api_port=config.api_port or None,
             controllers=CONTROLLERS,
-            api_flags=self._kubelet_flags(),
+            api_flags={**self._kubelet_flags(), **_lean_flags()},
         )
 
     @property
@@ -101,9 +107,21 @@ class Cluster:
         self._server = KubeletServer(self._kubelet, self._pki, self.config.kubelet_port)
         node = NodeObject(self.client, self.config, self._server.port)
         node.register()
-        self._parts.start("kubelet API", self._server.run)
-        self._parts.start("kubelet", self._kubelet.run)
-        self._parts.start("node", node.run)
+        operators = ClusterOperators(self.client, self.config)
+        operators.begin()
+        works: dict[str, Work] = {
+            "cluster operators": operators.run,
+            "machine config": MachineConfigOperator(self.client, self.config).run,
+            "machine approver": MachineApprover(self.client).run,
+            "service CA": ServiceCertificates(self.client).run,
+            "installed operators": LifecycleManager(self.client, CLUSTER_SERVICE_VERSION, succeeded).run,
+            "catalogs": LifecycleManager(self.client, CATALOG_SOURCE, ready).run,
+            "kubelet API": self._server.run,
+            "kubelet": self._kubelet.run,
+            "node": node.run,
+        }
+        for name, work in works.items():
+            self._parts.start(name, work)
 
     def stop(self) -> None:
         """Stop everything: Pods, other parts, control plane; harmless when nothing runs."""
@@ -116,3 +134,9 @@ class Cluster:
             self._client.close()
         self._parts.stop(timeout_seconds=2)
         self.control_plane.stop(grace_seconds=_SERVER_GRACE_SECONDS)
+
+
+def _lean_flags() -> dict[str, str]:
+    """Old API servers model the whole API anew for each CRD, for server-side apply alone: seconds and megabytes."""
+    gate = "ServerSideApply"
+    return {"feature-gates": f"{gate}=false"} if knows_gate(find_binaries().api_server, gate) else {}

@@ -61,6 +61,7 @@ class ClusterConfig(BaseModel):
     cluster_id: str = "11111111-2222-3333-4444-555555555555"
     infra_id: str = "sno-x7k2p"
     object_store: ObjectStoreConfig | None = None
+    """Where backups go. Without it neither OADP nor LVM Storage is configured, as on a node that becomes a seed."""
 
     # behaviour
     programs: tuple[Path, ...] = ()

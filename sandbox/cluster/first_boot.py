@@ -14,7 +14,7 @@ from agent.kube import Client, Kind, Object, errors
 from sandbox.cluster.config import ClusterConfig
 from sandbox.cluster.content.identities import make_variables, read_pull_secret
 from sandbox.cluster.content.kinds import crd_documents
-from sandbox.cluster.content.objects import expand_documents, object_documents
+from sandbox.cluster.content.objects import CLUSTER, DAY2, expand_documents, object_documents
 
 CRD = Kind("apiextensions.k8s.io", "v1", "CustomResourceDefinition")
 CONFIG_MAP = Kind("", "v1", "ConfigMap")
@@ -36,9 +36,12 @@ def fill_cluster(client: Client, config: ClusterConfig) -> bool:
     create_missing(client, crds)
     _wait_established(client, {crd["metadata"]["name"] for crd in crds})
     pull_secret = read_pull_secret(config.node_root / "var/lib/kubelet/config.json", config.release_registry)
-    create_missing(client, object_documents(make_variables(config, pull_secret)))
-    if config.deploy_dir and config.deploy_dir.exists():
-        create_missing(client, render_manifests(config.deploy_dir))
+    variables = make_variables(config, pull_secret)
+    documents = render_manifests(config.deploy_dir) if config.deploy_dir and config.deploy_dir.exists() else []
+    documents += object_documents(variables, CLUSTER)
+    if config.object_store:
+        documents += object_documents(variables, DAY2)
+    create_missing(client, sorted(documents, key=lambda document: document["kind"] != "Namespace"))
     marker = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": MARKER[0], "namespace": MARKER[1]}}
     create_missing(client, [{**marker, "data": {"version": config.version}}])
     return True

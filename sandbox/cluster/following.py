@@ -44,12 +44,12 @@ class Stopping(threading.Event):
 
 
 def follow(
-    client: Client, kind: Kind, stop: Stopping, namespace: str | None = None, *, name: str | None = None
+    client: Client, kind: Kind, stop: threading.Event, namespace: str | None = None, *, name: str | None = None
 ) -> Iterator[Event]:
     """Yield every object as ADDED, then each change, until `stop` is set or the client is closed.
 
     After a gap the objects are listed again: what exists comes as ADDED once more, what is gone as DELETED. A kind that
-    is not served (yet) is waited for.
+    is not served (yet) is waited for. A plain event ends the iteration only at the next change; `Stopping` at once.
     """
     known: dict[str, Object] = {}
     while not stop.is_set():
@@ -66,7 +66,7 @@ def follow(
                 watch = client.watch(
                     kind, namespace, name=name, resource_version=version, timeout_seconds=_WATCH_SECONDS
                 )
-                with stop.ending(watch):
+                with stop.ending(watch) if isinstance(stop, Stopping) else watch:
                     for event in watch:
                         uid = event.object["metadata"]["uid"]
                         known[uid] = event.object

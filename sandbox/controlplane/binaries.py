@@ -85,6 +85,11 @@ def knows_flag(program: Path, flag: str) -> bool:
     return f"--{flag} " in _help(program)
 
 
+def knows_gate(program: Path, gate: str) -> bool:
+    """Whether a feature gate of a Kubernetes program can still be switched."""
+    return f"{gate}=true|false" in _help(program)
+
+
 @lru_cache
 def _help(program: Path) -> str:
     try:

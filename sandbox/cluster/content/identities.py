@@ -25,7 +25,9 @@ def make_variables(config: ClusterConfig, pull_secret: str) -> dict[str, str]:
     """Return every variable of the object templates, with fresh secrets. `pull_secret` is a dockerconfigjson."""
     pki = Pki(config.pki)
     ca_certificate, ca_key = pki.ca_certificate.read_text(), pki.ca_key.read_text()
+    store = config.object_store
     return {
+        **({f"s3_{name}": value for name, value in store.model_dump().items()} if store else {}),
         "base_domain": config.base_domain,
         "cluster_id": config.cluster_id,
         "cluster_name": config.cluster_name,
@@ -42,6 +44,7 @@ def make_variables(config: ClusterConfig, pull_secret: str) -> dict[str, str]:
         "loadbalancer_signer.key": ca_key,
         **_make_signer("localhost_signer", "kube-apiserver-localhost-signer"),
         **_make_signer("service_network_signer", "kube-apiserver-service-network-signer"),
+        **_make_signer("service_ca", f"openshift-service-serving-signer@{int(time.time())}"),
         **_make_signer("router_ca", f"ingress-operator@{int(time.time())}"),
     }
 

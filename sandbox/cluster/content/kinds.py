@@ -9,6 +9,8 @@ from typing import Any
 import yaml
 
 from agent.kube import Object
+from sandbox.lvms import definitions as lvms
+from sandbox.velero import definitions as velero
 
 _HERE = Path(__file__).parent
 _OWN_CRDS = Path(__file__).parents[3] / "crds"
@@ -16,8 +18,9 @@ _OPEN: Object = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
 
 
 def crd_documents() -> list[Object]:
-    """All CRDs of a first boot: OpenShift's kinds and the project's own."""
-    return [*_openshift_crds(), *(_load(path) for path in sorted(_OWN_CRDS.glob("*.yaml")))]
+    """All CRDs of a first boot: OpenShift's kinds, those of OADP and LVM Storage, and the project's own."""
+    own = (_load(path) for path in sorted(_OWN_CRDS.glob("*.yaml")))
+    return [*_openshift_crds(), *velero.crd_documents(), *lvms.crd_documents(), *own]
 
 
 def _openshift_crds() -> Iterator[Object]:

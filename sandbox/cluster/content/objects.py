@@ -15,14 +15,17 @@ import yaml
 
 from agent.kube import Object
 
-_TEMPLATES = Path(__file__).parent / "objects"
+CLUSTER = Path(__file__).parent / "objects"
+"""What every cluster holds."""
+DAY2 = Path(__file__).parent / "day2"
+"""What is configured after the installation: backups and storage. A cluster that becomes a seed must not have it."""
 
 
 class _Template(string.Template):
     idpattern = r"(?a:[a-z][a-z0-9_.]*)"
 
 
-def object_documents(variables: Mapping[str, str], folder: Path = _TEMPLATES) -> list[Object]:
+def object_documents(variables: Mapping[str, str], folder: Path = CLUSTER) -> list[Object]:
     """Fill the templates in. Raises KeyError naming a variable that is not given."""
     return [
         _fill(document, variables)

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from agent.kube import Client, Event, Kind, errors
-from agent.runtime.watch import Watch
-from agent.runtime.watches import Watches
+from agent.runtime.watches import Watch, Watches
 
 CONFIG_MAP = Kind("", "v1", "ConfigMap")
 CRD = Kind("apiextensions.k8s.io", "v1", "CustomResourceDefinition")

@@ -1,1 +1,0 @@
-"""Measures speed and memory as ratios to a bare floor, taken in the same run on the same machine."""

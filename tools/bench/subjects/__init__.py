@@ -1,1 +1,0 @@
-"""What is measured: each module here has `measure() -> Iterator[Figure]`; a new file is found by itself."""
