@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from hostops.runner import Runner
 
-_REMOVE_TREE = """\
-mount -o remount,rw /sysroot || exit
-# The root of a deployment is immutable; where the flag cannot be changed rm says what is wrong.
-chattr -i "$0" "$0"/deploy/* 2>/dev/null
-exec rm -rf -- "$0"
-"""
+# The root of a deployment is immutable; where the flag can not be changed rm says what is wrong.
+_REMOVE_TREE = 'mount -o remount,rw /sysroot || exit; chattr -i "$0" "$0"/deploy/* 2>/dev/null; exec rm -rf -- "$0"'
 
 
 def remount_writable(runner: Runner, mount_point: str = "/sysroot") -> None:

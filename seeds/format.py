@@ -178,8 +178,3 @@ _READERS = {
     "CpuTopology | None": _read_cpu_topology,
 }
 assert all(str(item.type) in _READERS and item.default is not MISSING for item in fields(SeedClusterInfo))
-
-
-def stateroot_name(version: str) -> str:
-    """Return the stateroot that holds a release: `4.15.0-rc.1` -> `rhcos_4.15.0_rc.1`."""
-    return "rhcos_" + version.replace("-", "_")

@@ -1,8 +1,7 @@
 """Is there room for a seed image? Estimates from the size of its compressed layers, before anything is pulled.
 
-The image consists of archives that do not shrink further: the container storage takes it as it is, `/var/tmp` takes the
-unpacked ostree repository, and `/sysroot` takes that repository (as links, if it is the same file system) and the
-unpacked `/var` and `/etc`.
+The image consists of archives that do not shrink further. While it is pulled, `/var/tmp` holds its layers; the
+container storage keeps it; then `/sysroot` takes the unpacked ostree repository, `/var` and `/etc`.
 """
 
 from __future__ import annotations
@@ -15,9 +14,12 @@ from seeds.compat import Problem, Severity
 BOOT_BYTES = 200 * 1024**2
 """Kernel and initial file system of one more release."""
 
-# Place -> (what it takes at the very least, what it is expected to take), in compressed image sizes.
-_SHARES = {"/var/lib/containers": (1.0, 1.1), "/var/tmp": (0.5, 2.0), "/sysroot": (0.0, 1.0)}  # noqa: S108
 _GIB = 1024**3
+_STORAGE, _TEMPORARY, _SYSROOT, _BOOT = "/var/lib/containers", "/var/tmp", "/sysroot", "/boot"  # noqa: S108
+# Place -> what it takes at the very least and what it is expected to take, in compressed image sizes.
+_SHARES = {_STORAGE: (1.0, 1.1), _TEMPORARY: (0.5, 1.0), _SYSROOT: (0.5, 2.5), _BOOT: (0.0, 0.0)}
+# What is filled at the same time: during the pull, and during the deployment.
+_MOMENTS = ((_STORAGE, _TEMPORARY), (_STORAGE, _SYSROOT, _BOOT))
 
 
 def check_space(compressed_bytes: int, places: Mapping[str, DiskSpace]) -> list[Problem]:
@@ -26,22 +28,24 @@ def check_space(compressed_bytes: int, places: Mapping[str, DiskSpace]) -> list[
     Places on one file system share its room. Less than the minimum is an error, less than the estimate a warning.
     An unknown size (0) leaves only `/boot` to be compared; places that are missing are not.
     """
-    needs = {
-        place: (int(compressed_bytes * low), int(compressed_bytes * high)) for place, (low, high) in _SHARES.items()
-    }
-    needs["/boot"] = (0, BOOT_BYTES)
     problems = []
     for device in dict.fromkeys(space.device for space in places.values()):
-        shared = [place for place in needs if place in places and places[place].device == device]
+        shared = [place for place in _SHARES if place in places and places[place].device == device]
         if not shared:
             continue
-        minimum = sum(needs[place][0] for place in shared)
-        estimate = sum(needs[place][1] for place in shared)
+        minimum, estimate = (_need(compressed_bytes, shared, level) for level in (0, 1))
         available = places[shared[0]].available_bytes
         if available < estimate:
             severity = Severity.ERROR if available < minimum else Severity.WARNING
             problems.append(Problem(severity, _describe(shared, estimate, available)))
     return problems
+
+
+def _need(compressed_bytes: int, shared: list[str], level: int) -> int:
+    def need_at(place: str) -> int:
+        return int(compressed_bytes * _SHARES[place][level]) + (BOOT_BYTES if place == _BOOT and level else 0)
+
+    return max(sum(need_at(place) for place in moment if place in shared) for moment in _MOMENTS)
 
 
 def _describe(places: list[str], needed: int, available: int) -> str:

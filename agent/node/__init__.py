@@ -1,1 +1,1 @@
-"""Programs that run on the host outside any pod (`lca-node`)."""
+"""Programs that run on the host, outside of the operator: `lca-node`."""

@@ -24,6 +24,7 @@ def node(tmp_path: Path) -> Iterator[ScratchNode]:
     """A booted node with the stateroot `rhcos`."""
     node = ScratchNode(tmp_path / "node")
     node.create()
+    node.boot()
     yield node
     node.destroy()
 
@@ -36,6 +37,14 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
     registry.start()
     yield registry
     registry.stop()
+
+
+@pytest.fixture(scope="session")
+def publisher(tmp_path_factory: pytest.TempPathFactory, registry: Registry) -> Iterator[Storage]:
+    """A container storage in which images are built and pushed to the registry."""
+    publisher = Storage(tmp_path_factory.mktemp("publisher"), registry)
+    yield publisher
+    publisher.destroy()
 
 
 @pytest.fixture

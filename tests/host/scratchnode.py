@@ -1,11 +1,14 @@
-"""A booted node in a scratch folder: a real ostree sysroot with one deployment, entered with bubblewrap.
+"""A booted node in a scratch folder: a real ostree sysroot with one deployment, started with bubblewrap.
 
-`ScratchNode.runner` runs commands on the node (a scope, as in production), `ScratchNode.root` shows its files to the
-test. ostree itself finds out which deployment is booted, from `/run/ostree-booted` and the inode of `/`.
+Its init is a process that sleeps; `runner` enters that process's namespaces, as production does with the host's init,
+so mounts stay between commands. `root` shows the same file systems to the test, through /proc. ostree itself finds out
+which deployment is booted, from `/run/ostree-booted` and the inode of `/`.
 """
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,7 +17,7 @@ from hostops.hostroot import HostRoot
 from hostops.runner import HostRunner
 from hostops.scopes import Scope
 
-STANDIN_NAMES = ("chcon", "crictl", "mount", "rpm-ostree", "systemctl", "systemd-run")
+STANDIN_NAMES = ("chcon", "crictl", "mount", "ostree", "rpm-ostree", "systemctl", "systemd-run")
 
 
 class ScratchNode:
@@ -26,9 +29,10 @@ class ScratchNode:
         self.sysroot = directory / "sysroot"
         self.run = directory / "run"
         self.stateroot = stateroot
+        self._supervisor: subprocess.Popen[bytes] | None = None
 
     def create(self) -> None:
-        """Make the sysroot with one deployment and boot it."""
+        """Make the sysroot with one deployment."""
         self.sysroot.mkdir(parents=True)
         repo = self.sysroot / "ostree/repo"
         call("ostree", "admin", "init-fs", "--modern", str(self.sysroot))
@@ -43,24 +47,32 @@ class ScratchNode:
         shutil.copy(Path(__file__).with_name("standin"), self.run / "bin/standin")
         for name in STANDIN_NAMES:
             (self.run / "bin" / name).symlink_to("standin")
-        self._link_root()
 
-    def _link_root(self) -> None:
-        farm = self.directory / "root"
-        farm.mkdir()
-        deployment = self.deployment(self.stateroot)
-        targets = {
-            "ostree": self.sysroot / "ostree",
-            "sysroot": self.sysroot,
-            "run": self.run,
-            "etc": deployment / "etc",
-        }
-        targets |= {"var": self.stateroot_folder(self.stateroot) / "var", "usr": Path("/usr"), "proc": Path("/proc")}
-        for name, target in targets.items():
-            (farm / name).symlink_to(target)
+    def boot(self) -> None:
+        """Start the node's init."""
+        folder = self.stateroot_folder(self.stateroot)
+        binds = {self.deployment(self.stateroot): "/", self.sysroot: "/sysroot", self.sysroot / "boot": "/boot"}
+        binds |= {folder / "var": "/var", self.run: "/run"}
+        ready, writer = os.pipe()
+        words = ["bwrap", "--die-with-parent", "--unshare-pid", "--info-fd", str(writer)]
+        for source, target in binds.items():
+            words += ["--bind", str(source), target]
+        words += ["--ro-bind", "/usr", "/usr", "--ro-bind", "/sys", "/sys"]
+        words += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
+        words += ["bash", "-c", "echo up >/run/up; exec sleep infinity"]
+        os.mkfifo(self.run / "up")
+        self._supervisor = subprocess.Popen(words, pass_fds=(writer,))
+        os.close(writer)
+        with os.fdopen(ready) as information:
+            pid = json.load(information)["child-pid"]
+        assert (self.run / "up").read_text() == "up\n"
+        (self.directory / "init.pid").write_text(str(pid))
 
     def destroy(self) -> None:
-        """Make the folder removable again."""
+        """Stop the node and make its folder removable."""
+        if self._supervisor:
+            self._supervisor.kill()
+            self._supervisor.wait()
         subprocess.run(["chattr", "-R", "-i", str(self.sysroot / "ostree/deploy")], stderr=subprocess.DEVNULL)
 
     def stateroot_folder(self, stateroot: str) -> Path:
@@ -78,25 +90,33 @@ class ScratchNode:
         call("ostree", "admin", sysroot, "deploy", f"--os={stateroot}", "--no-prune", "--not-as-default", self.commit)
 
     @property
-    def root(self) -> HostRoot:
-        return HostRoot(self.directory / "root")
+    def init_pid(self) -> str:
+        return (self.directory / "init.pid").read_text()
 
     @property
-    def scope(self) -> Scope:
-        """Runs a command on the node as booted."""
-        folder = self.stateroot_folder(self.stateroot)
-        binds = {self.deployment(self.stateroot): "/", self.sysroot: "/sysroot", self.sysroot / "boot": "/boot"}
-        binds |= {folder / "var": "/var", self.run: "/run"}
-        words = ["bwrap", "--die-with-parent", "--unshare-pid", "--cap-add", "ALL"]
-        for source, target in binds.items():
-            words += ["--bind", str(source), target]
-        words += ["--ro-bind", "/usr", "/usr", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
-        words += ["--setenv", "PATH", "/run/bin:/usr/sbin:/usr/bin", "--chdir", "/", "--"]
-        return Scope("scratch node", tuple(words))
+    def root(self) -> HostRoot:
+        return HostRoot(Path("/proc", self.init_pid, "root"))
 
     @property
     def runner(self) -> HostRunner:
-        return HostRunner(self.scope)
+        environment = (
+            "env",
+            "--chdir=/",
+            "-u",
+            "CONTAINERS_STORAGE_CONF",
+            "HOME=/tmp",
+            "PATH=/run/bin:/usr/sbin:/usr/bin",
+        )
+        return HostRunner(Scope("scratch node", ("nsenter", "-t", self.init_pid, "-m", "-p", "--", *environment)))
+
+    def trust_registry(self, address: str) -> None:
+        """Let podman pull from a plain HTTP registry, with the kubelet's (empty) credentials."""
+        kubelet = self.root.path("/var/lib/kubelet")
+        kubelet.mkdir(parents=True, exist_ok=True)
+        (kubelet / "config.json").write_text('{"auths":{}}')
+        settings = self.root.path("/etc/containers/registries.conf")
+        settings.write_text(f'[[registry]]\nlocation="{address}"\ninsecure=true\n')
+        self.root.path("/var/tmp").mkdir(exist_ok=True)
 
     def commands(self) -> list[list[str]]:
         """What the stand-ins were called with."""
@@ -116,6 +136,7 @@ def commit_tree(tree: Path, repo: Path, version: str) -> str:
     (kernel / "initramfs.img").write_text(f"initramfs {version}")
     (tree / "usr/lib/os-release").write_text(f'ID="rhcos"\nVERSION_ID="{version}"\nPRETTY_NAME="RHCOS {version}"\n')
     (tree / "usr/etc/containers").mkdir(parents=True)
+    (tree / "usr/etc/containers/policy.json").write_text('{"default":[{"type":"insecureAcceptAnything"}]}')
     (tree / "usr/etc/hosts").write_text("127.0.0.1 localhost\n")
     (tree / "usr/etc/removed-by-seed").write_text("x\n")
     links = {"ostree": "sysroot/ostree", "root": "var/roothome"}
@@ -125,7 +146,7 @@ def commit_tree(tree: Path, repo: Path, version: str) -> str:
         (tree / name).symlink_to(target)
     for name in ("boot", "dev", "proc", "run", "sys", "sysroot", "tmp", "var"):
         (tree / name).mkdir()
-    return call("ostree", f"--repo={repo}", "commit", f"--branch=os/{version}", f"--tree=dir={tree}")
+    return call("ostree", f"--repo={repo}", "commit", f"--branch=os/{version}", "--timestamp=@0", f"--tree=dir={tree}")
 
 
 def call(*argv: str) -> str:

@@ -47,11 +47,7 @@ def test_remove_unbooted_without_a_known_running_deployment_touches_nothing(node
 def test_remove_unbooted_whose_undeploy_fails_keeps_that_stateroot_whole_and_removes_the_rest(node, stateroots):
     node.deploy("rhcos_4.16.1")
     (node.stateroot_folder("rhcos_half")).mkdir()
-    standin = node.run / "bin" / "ostree"
-    standin.write_text(
-        '#!/bin/bash\n[ "$2" != undeploy ] || { echo no undeploy; exit 1; }\nexec /usr/bin/ostree "$@"\n'
-    )
-    standin.chmod(0o755)
+    node.break_command("ostree admin", '[ "$2" != undeploy ] || { echo no undeploy; exit 1; }')
     expected = r"^failed to remove 1 stateroots: rhcos_4\.16\.1: no undeploy\n: exit status 1$"
     with pytest.raises(StaterootError, match=expected):
         stateroots.remove_unbooted()

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from seeds.format import CpuTopology, SeedClusterInfo, SeedFormatError, TrustBundle, stateroot_name
+from seeds.format import CpuTopology, SeedClusterInfo, SeedFormatError, TrustBundle
 
 ALL_KEYS = {
     "seed_cluster_ocp_version": "4.15.3",
@@ -77,16 +77,3 @@ def test_addresses_prefer_the_list_over_the_older_key():
 def test_cpu_topology_is_optional():
     assert SeedClusterInfo.parse("{}").cpu_topology is None
     assert SeedClusterInfo.parse(json.dumps(ALL_KEYS)).cpu_topology == CpuTopology(1, 16, 32)
-
-
-@pytest.mark.parametrize(
-    ("version", "name"),
-    [
-        ("4.15.3", "rhcos_4.15.3"),
-        ("4.16.0-rc.1", "rhcos_4.16.0_rc.1"),
-        ("4.16.0-0.n-1+b", "rhcos_4.16.0_0.n_1+b"),
-        ("", "rhcos_"),
-    ],
-)
-def test_stateroot_name_replaces_all_dashes(version, name):
-    assert stateroot_name(version) == name

@@ -19,13 +19,19 @@ def test_enough_room_everywhere_is_no_problem():
     assert check_space(4 * GIB, places) == []
 
 
-def test_places_on_one_file_system_share_its_room():
-    (problem,) = check_space(4 * GIB, {"/var/tmp": space(2, 11), "/sysroot": space(2, 11)})
+def test_places_on_one_file_system_share_its_room_at_each_moment():
+    (problem,) = check_space(4 * GIB, {"/var/tmp": space(2, 9), "/sysroot": space(2, 9)})
     assert problem.severity is Severity.WARNING
     assert problem.text == (
-        "not enough space for the seed image in /var/tmp, /sysroot: about 12884901888 bytes (12.0 GiB) needed, "
-        "11811160064 bytes (11.0 GiB) available; free 1073741824 bytes (1.0 GiB) or enlarge the file system"
+        "not enough space for the seed image in /var/tmp, /sysroot: about 10737418240 bytes (10.0 GiB) needed, "
+        "9663676416 bytes (9.0 GiB) available; free 1073741824 bytes (1.0 GiB) or enlarge the file system"
     )
+
+
+def test_everything_on_one_file_system_needs_the_storage_and_the_larger_moment():
+    places = dict.fromkeys(("/var/lib/containers", "/var/tmp", "/sysroot", "/boot"), space(1, 14.5))
+    (problem,) = check_space(4 * GIB, places)
+    assert f"about {int(4 * GIB * 1.1) + 10 * GIB + BOOT_BYTES} bytes" in problem.text
 
 
 def test_less_than_the_image_itself_in_the_container_storage_is_an_error():

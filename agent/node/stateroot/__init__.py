@@ -1,0 +1,1 @@
+"""Builds the new stateroot from the seed image (prep.md 7)."""
