@@ -51,7 +51,7 @@ class SandboxLayout:
 
     @property
     def kubeconfig(self) -> Path:
-        """Administrator's kubeconfig of the node's cluster."""
+        """Administrator's kubeconfig of the node's cluster; a link to the file that the node writes."""
         return self.directory / "kubeconfig"
 
     @property
@@ -83,6 +83,11 @@ class SandboxLayout:
     def identity_file(self) -> Path:
         """Node name, cluster name and domain, version: fixed when the sandbox is made."""
         return self.control / "identity.json"
+
+    @property
+    def cluster_ready(self) -> Path:
+        """Exists while the node's cluster answers and holds all objects of its first boot."""
+        return self.control / "cluster-ready"
 
     @property
     def cluster_config(self) -> Path:

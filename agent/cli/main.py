@@ -12,6 +12,8 @@ import click
 from agent.cli.lazy import LazyGroup
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "operator": ("agent.cli.operator:command", "Run the operator of the single-node cluster"),
+    "sandbox": ("sandbox.cli:command", "Rehearse upgrades on a whole single node in a folder"),
     "status": ("agent.cli.status:status", "Show the state of the upgrade"),
 }
 

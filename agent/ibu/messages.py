@@ -12,7 +12,6 @@ IN_PROGRESS = "In progress"
 ABORTING = "Aborting"
 FINALIZING = "Finalizing"
 
-PREP_COMPLETED = "Prep completed"
 PREP_STAGE_COMPLETED = "Prep stage completed successfully"
 PREP_STAGE_COMPLETED_WITH_WARNING = (
     "Prep stage completed with extramanifests validation warning. "
@@ -121,6 +120,11 @@ def cleanup_failed(errors: str) -> str:
         f"{errors} Perform cleanup manually then add '{Annotation.MANUAL_CLEANUP_DONE}' annotation to ibu CR "
         "to transition back to Idle"
     )
+
+
+def cleanup_waiting(doing: str, awaited: list[str]) -> str:
+    """`doing`: ABORTING or FINALIZING; `awaited`: what has to end first."""
+    return f"{doing}: waiting for {', '.join(awaited)}"
 
 
 def spec_changed(fields: tuple[str, ...]) -> str:

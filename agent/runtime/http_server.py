@@ -77,6 +77,11 @@ class HttpServer:
         self._thread = threading.Thread(target=self._serve, name=f"http {address}", daemon=True)
 
     @property
+    def paths(self) -> str:
+        """The paths that are answered, for the log."""
+        return ", ".join(self._server.routes)
+
+    @property
     def port(self) -> int:
         """The port really bound."""
         return int(self._server.server_address[1])

@@ -2,7 +2,7 @@
 
 kopf imports the `kubernetes` package, when there is one, only to recognise its model classes in functions that are not
 used here; that would cost 20 MB. While kopf is imported, the package is therefore out of sight; afterwards
-`sys.modules` is as it was. The time of the import is the start of the process, before other threads import anything.
+`sys.modules` is as it was. Nobody else in the process imports that package by its name (see `agent.kube`).
 """
 
 from __future__ import annotations

@@ -21,6 +21,9 @@ class Part(Protocol):
     def start(self) -> None:
         """Start and return at once."""
 
+    def is_alive(self) -> bool:
+        """Tell whether it runs."""
+
     def stop(self, timeout_seconds: float) -> bool:
         """Stop; return whether it ended within `timeout_seconds`."""
 

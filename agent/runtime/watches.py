@@ -1,8 +1,4 @@
-"""Watches: kopf tells what happens in the cluster, and nothing else.
-
-Handlers are called in kopf's loop, so they may only enqueue. They return None, nothing is registered that keeps state,
-and kopf's own event posting and peering are off: no annotation, finalizer, status or event of kopf ever appears.
-"""
+"""Keeps the watches of the process going, whatever happens to the API server, the CRDs, or kopf."""
 
 from __future__ import annotations
 
@@ -10,33 +6,15 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
 
-from agent.kube import Client, Event, Kind, Resource, errors
-from agent.runtime.kopf_login import Login
-from agent.runtime.lean_kopf import kopf
+from agent.kube import Client, Resource, errors
+from agent.runtime.watch import Watch
 
 log = logging.getLogger(__name__)
-
-OnEvent: TypeAlias = Callable[[Event], None]
 
 _RESTART_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)
 _MISSING_KIND_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0)
 _LONG_RUN_SECONDS = 300.0
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """What to watch: a kind, in one namespace or (None) everywhere; with `name` only the object of that name.
-
-    `on_event` gets ADDED for every object that exists at the start and again after the stream was interrupted for long.
-    """
-
-    kind: Kind
-    on_event: OnEvent
-    namespace: str | None = None
-    name: str | None = None
 
 
 class Watches:
@@ -103,7 +81,7 @@ class Watches:
             await _wait(stop, _RESTART_SECONDS[1])
             return
         leave = asyncio.Event()
-        tasks = [asyncio.create_task(self._watch_with_kopf(served, leave)), asyncio.create_task(stop.wait())]
+        tasks = [asyncio.create_task(self._watch(served, leave)), asyncio.create_task(stop.wait())]
         if missing:
             tasks.append(asyncio.create_task(self._wait_for_kind(missing)))
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -111,6 +89,12 @@ class Watches:
         for task in tasks[1:]:
             task.cancel()
         await tasks[0]
+
+    async def _watch(self, served: Mapping[Watch, Resource], leave: asyncio.Event) -> None:
+        # A slow import: the controllers are at work by now.
+        from agent.runtime.kopf_watching import watch_with_kopf
+
+        await watch_with_kopf(self._client, served, leave)
 
     async def _wait_for_kind(self, missing: Sequence[Watch]) -> None:
         for attempt in range(1_000_000):
@@ -139,61 +123,6 @@ class Watches:
         except errors.ApiError as error:
             log.debug("could not look for missing kinds", extra={"reason": str(error)})
             return False
-
-    async def _watch_with_kopf(self, watches: Mapping[Watch, Resource], leave: asyncio.Event) -> None:
-        registry, settings, login = kopf.OperatorRegistry(), make_settings(), Login(self._client)
-        login.register(registry)
-        for index, (watch, resource) in enumerate(watches.items()):
-            plural = resource.plural
-            if watch.name is not None:
-                settings.watching.field_selectors[watch.kind.group, plural] = f"metadata.name={watch.name}"
-            handler = _make_handler(watch)
-            kopf.on.event(watch.kind.group, watch.kind.version, plural, id=f"watch-{index}", registry=registry)(handler)
-        namespaces = {watch.namespace for watch in watches if watch.namespace is not None}
-        everywhere = not namespaces or any(
-            watch.namespace is None and resource.namespaced for watch, resource in watches.items()
-        )
-        try:
-            await kopf.operator(
-                registry=registry,
-                settings=settings,
-                standalone=True,
-                clusterwide=everywhere,
-                namespaces=() if everywhere else sorted(namespaces),
-                stop_flag=leave,
-            )
-        finally:
-            await login.close()
-
-
-def make_settings() -> kopf.OperatorSettings:
-    """Return kopf's settings for watching only: no traces in the cluster, no scan of all CRDs, no needless requests."""
-    settings = kopf.OperatorSettings()
-    settings.posting.enabled = False
-    settings.peering.standalone = True
-    # It would list and watch every CRD of the cluster with its schema; what is watched here is known.
-    settings.scanning.disabled = True
-    # An object may carry the default finalizer of another kopf operator, which is not ours to remove.
-    settings.persistence.finalizer = "lca.openshift.io/never-used-by-kopf"
-    settings.process.ultimate_exiting_timeout = None
-    settings.queueing.exit_timeout = 1.0
-    # Servers send a bookmark each minute; a few may be missing before a stream counts as dead.
-    settings.watching.inactivity_timeout = 300.0
-    settings.watching.connect_timeout = 10.0
-    settings.networking.connect_timeout = 10.0
-    settings.networking.request_timeout = 60.0
-    settings.networking.error_backoffs = (0.2, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0)
-    return settings
-
-
-def _make_handler(watch: Watch) -> Callable[..., Any]:
-    async def handle(event: Any, **_: Any) -> None:
-        obj = event["object"]
-        if watch.namespace is not None and obj["metadata"].get("namespace") != watch.namespace:
-            return
-        watch.on_event(Event(event["type"] or "ADDED", obj))
-
-    return handle
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

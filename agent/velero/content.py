@@ -6,12 +6,13 @@ what would break hours later.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agent.kube.waves import ANNOTATION as WAVE_ANNOTATION
+from agent.kube.waves import WaveError, read_wave
 from agent.velero.apply_label import ANNOTATION, ApplyLabelError, LabelTarget, parse_apply_label
 from agent.velero.filters import uses_scoped_lists
 
@@ -19,15 +20,11 @@ Object = dict[str, Any]
 
 API_VERSION = "velero.io/v1"
 OADP_NAMESPACE = "openshift-adp"
-WAVE_ANNOTATION = "lca.openshift.io/apply-wave"
-DEFAULT_WAVE = 2147483647
 
 NOT_PAIRED = (
     "Both backup and restore CRs should be specified in OADP configmaps and each backup CR should be paired with a "
     "corresponding restore CR."
 )
-_INTEGER = re.compile(r"[+-]?[0-9]+")
-_INT64 = range(-(2**63), 2**63)
 _OLD_FILTERS = ("includedResources", "excludedResources", "includeClusterResources")
 _SERVER_METADATA = ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink")
 
@@ -74,7 +71,7 @@ def check_waves(content: Content) -> Iterator[str]:
     for obj in (*content.backups, *content.restores):
         try:
             read_wave(obj)
-        except ValueError as error:
+        except WaveError as error:
             yield f"{obj['kind']} {get_name(obj)}: annotation {WAVE_ANNOTATION}: {error}"
 
 
@@ -124,24 +121,6 @@ def read_targets(backup: Mapping[str, Any]) -> list[LabelTarget]:
     if not isinstance(value, str):
         raise ApplyLabelError(f"invalid apply-label obj in annotation value: {value}")
     return parse_apply_label(value)
-
-
-def group_by_wave(objects: Iterable[Object]) -> list[list[Object]]:
-    """Return the objects in groups of equal wave, the lowest first, each sorted by name. Raises ValueError."""
-    groups: dict[int, list[Object]] = {}
-    for obj in sorted(objects, key=get_name):
-        groups.setdefault(read_wave(obj), []).append(obj)
-    return [groups[wave] for wave in sorted(groups)]
-
-
-def read_wave(obj: Mapping[str, Any]) -> int:
-    """Return the wave; absent or empty is the last documented one. Raises ValueError for anything but an integer."""
-    value = (obj["metadata"].get("annotations") or {}).get(WAVE_ANNOTATION, "")
-    if value == "":
-        return DEFAULT_WAVE
-    if not isinstance(value, str) or not _INTEGER.fullmatch(value) or int(value) not in _INT64:
-        raise ValueError(f"not a whole number: {str(value)[:40]!r}")
-    return int(value)
 
 
 def get_name(obj: Mapping[str, Any]) -> str:

@@ -49,7 +49,7 @@ def replay(
     left out, so that the user does not see old texts flash by in every pass. After an error leave it empty. What a step
     raises passes through.
     """
-    steps = itinerary.select_steps(traits)
+    steps = itinerary.select_steps(traits | itinerary.observe(context))
     silent = resume in {step.name for step in steps}
     for step, following in zip_longest(steps, steps[1:]):
         yield Started(step, "" if silent else step.announce)

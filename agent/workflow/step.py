@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from agent.workflow.outcome import Outcome
 
@@ -16,6 +16,11 @@ Traits: TypeAlias = frozenset[str]
 def always(traits: Traits) -> bool:
     """The gate of a step that is never skipped."""
     return True
+
+
+def no_traits(context: Any) -> Traits:
+    """The observation of an itinerary whose steps are never skipped."""
+    return frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,8 @@ class Itinerary(Generic[Context]):
 
     name: str
     steps: tuple[Step[Context], ...]
+    observe: Callable[[Context], Traits] = no_traits
+    """Looks, once per pass, at what the gates of the steps ask for."""
 
     def __post_init__(self) -> None:
         names = [step.name for step in self.steps]

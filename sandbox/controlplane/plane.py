@@ -153,10 +153,11 @@ class ControlPlane:
             self.stop()
             raise
 
-    def stop(self, *, grace_seconds: float = 15) -> None:
+    def stop(self, *, grace_seconds: float = 3) -> None:
         """Stop what runs: clients before servers, each waited for; harmless when nothing runs.
 
-        An API server waits for its clients to go; after `grace_seconds` it is killed, which loses nothing.
+        An API server waits a minute for open watches to go; after `grace_seconds` a program is killed, which loses
+        nothing: all that was answered is in etcd, and etcd's files stand a kill.
         """
         while self._daemons:
             self._daemons[-1].stop(grace_seconds=grace_seconds)

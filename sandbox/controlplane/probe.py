@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import http.client
+import os
 import ssl
-import tempfile
 from contextlib import suppress
 
 from sandbox.controlplane.pki import Pki
@@ -19,10 +19,11 @@ class Probe:
     def __init__(self, pki: Pki) -> None:
         self._context = ssl.create_default_context(cafile=str(pki.ca_certificate))
         certificate, key = pki.issue_client("readiness-probe", ["system:masters"])
-        with tempfile.NamedTemporaryFile(dir=pki.folder) as both:  # 0600; ssl reads certificates from files only
+        # ssl reads certificates from files only; this one is in memory, so that no kill leaves it behind.
+        with os.fdopen(os.memfd_create("probe"), "wb") as both:
             both.write(certificate + key)
             both.flush()
-            self._context.load_cert_chain(both.name)
+            self._context.load_cert_chain(f"/proc/self/fd/{both.fileno()}")
 
     def is_well(self, port: int, path: str) -> bool:
         """Whether the server on that port answers the path with 200; one that does not answer is not well."""

@@ -7,6 +7,7 @@ import os
 import socket
 import ssl
 import subprocess
+import time
 import urllib.request
 from pathlib import Path
 from urllib.error import URLError
@@ -14,6 +15,7 @@ from urllib.error import URLError
 import pytest
 
 from sandbox.controlplane import ControlPlane
+from sandbox.controlplane.pki import Pki
 
 
 def kubectl(kubeconfig: Path, *argv: str) -> str:
@@ -74,6 +76,31 @@ def test_stop_ends_every_program_and_frees_the_port(tmp_path: Path) -> None:
     with socket.socket() as server:
         server.bind(("127.0.0.1", port))
     plane.stop()
+
+
+def test_stop_does_not_wait_for_open_watches(tmp_path: Path) -> None:
+    with ControlPlane(tmp_path, controllers=None) as plane:
+        command = ["kubectl", "--kubeconfig", plane.admin_kubeconfig, "get", "ns", "--watch", "-oname"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as watch:
+            assert watch.stdout
+            assert watch.stdout.readline() == b"namespace/default\n"
+            server, etcd = plane._daemons[1], plane._daemons[0]
+            began = time.monotonic()
+            plane.stop()
+            assert time.monotonic() - began < 10
+            watch.kill()
+        assert (server.pid, etcd.pid) == (None, None)
+
+
+def test_serving_certificate_is_renewed_for_new_names_and_the_ca_kept(tmp_path: Path) -> None:
+    pki = Pki(tmp_path / "pki")
+    pki.ensure(["localhost"])
+    ca, first = pki.ca_certificate.read_bytes(), pki.serving_certificate.read_bytes()
+    pki.ensure(["localhost"])
+    assert pki.serving_certificate.read_bytes() == first
+    pki.ensure(["localhost", "api.sno1.example.com"])
+    assert pki.serving_certificate.read_bytes() != first
+    assert pki.ca_certificate.read_bytes() == ca
 
 
 def test_a_caller_gets_the_port_names_and_flags_it_asks_for(tmp_path: Path) -> None:

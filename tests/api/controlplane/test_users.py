@@ -13,6 +13,8 @@ import pytest
 import yaml
 
 from sandbox.controlplane import ControlPlane, ControlPlaneError
+from sandbox.controlplane.kubeconfig import write_kubeconfig
+from sandbox.controlplane.pki import Pki
 
 
 @pytest.fixture(scope="module")
@@ -64,13 +66,16 @@ def test_kubeconfig_without_the_right_ca_is_refused_by_the_client(plane: Control
 
 
 def test_client_certificate_of_another_ca_is_unauthorized(plane: ControlPlane, tmp_path: Path) -> None:
-    stranger = ControlPlane(tmp_path / "stranger", controllers=None, api_port=int(plane.server.rpartition(":")[2]))
-    stranger._pki.ensure([])
-    stranger.write_kubeconfig(tmp_path / "stranger.kubeconfig", "admin", ["system:masters"])
-    document = yaml.safe_load((tmp_path / "stranger.kubeconfig").read_text())
-    document["clusters"] = yaml.safe_load(plane.admin_kubeconfig.read_text())["clusters"]
-    (tmp_path / "stranger.kubeconfig").write_text(json.dumps(document))
-    assert "must be logged in" in ask(tmp_path / "stranger.kubeconfig", "get", "configmaps").stderr
+    stranger = Pki(tmp_path / "pki")
+    stranger.ensure(["localhost"])
+    write_kubeconfig(
+        tmp_path / "kubeconfig",
+        server=plane.server,
+        ca_pem=plane.ca_file.read_bytes(),
+        user="admin",
+        certificate=stranger.issue_client("admin", ["system:masters"]),
+    )
+    assert "must be logged in" in ask(tmp_path / "kubeconfig", "get", "configmaps").stderr
 
 
 def test_token_user_added_while_running_is_refused(plane: ControlPlane) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from agent.kube import Client, Event, Kind, errors
-from agent.runtime.watches import Watch, Watches
+from agent.runtime.watch import Watch
+from agent.runtime.watches import Watches
 
 CONFIG_MAP = Kind("", "v1", "ConfigMap")
 CRD = Kind("apiextensions.k8s.io", "v1", "CustomResourceDefinition")

@@ -123,7 +123,7 @@ def test_formatted_time_read_again_is_the_same_second(clock: datetime, offset_mi
 
 
 JSON = st.recursive(
-    st.booleans() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x), max_leaves=8
+    st.booleans() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x), max_leaves=4
 )
 
 

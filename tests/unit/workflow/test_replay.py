@@ -6,7 +6,7 @@ import pytest
 
 from agent.workflow.outcome import Done, Failed, Outcome, Wait
 from agent.workflow.replay import Completed, Ended, Started, replay
-from agent.workflow.step import Itinerary, Step
+from agent.workflow.step import Itinerary, Step, Traits
 
 WAIT = Wait("not yet", timedelta(seconds=30))
 
@@ -75,6 +75,19 @@ def test_steps_that_do_not_apply_are_not_seen() -> None:
     assert bed.ran == ["b"]
     list(replay(itinerary, bed, traits=frozenset({"oadp"})))
     assert bed.ran == ["b", "a", "b"]
+
+
+def test_itinerary_observes_once_what_its_gates_ask_for() -> None:
+    looked = list[Bed]()
+
+    def observe(bed: Bed) -> Traits:
+        looked.append(bed)
+        return frozenset({"oadp"})
+
+    bed = Bed()
+    gated = make_itinerary(("a", "", "", "oadp"), ("b", "", "", "oadp"))
+    list(replay(Itinerary("test", gated.steps, observe), bed))
+    assert (bed.ran, looked) == (["a", "b"], [bed])
 
 
 def test_phase_ends_with_its_last_step_that_applies() -> None:

@@ -1,0 +1,227 @@
+"""`lca operator`: the controllers of the single-node cluster in one process (ibu-api.md 10)."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import ssl
+import threading
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from pydantic import Field
+
+from agent.ibu.controller import make_controller
+from agent.ibu.network_policies import ensure_policies, find_owner, log_policies, make_policies
+from agent.ibu.ports import Ports
+from agent.ibu.resource import IBU
+from agent.ibu.restoring import ensure_resource
+from agent.ibu.saved import SavedResource, read_boot_id
+from agent.kube import Client, Event, Kind, RetryPolicy, errors
+from agent.runtime.access import AccessGuard
+from agent.runtime.http_server import BindAddress, HttpServer, Response
+from agent.runtime.leader import LeaderElection
+from agent.runtime.logs import configure_logging
+from agent.runtime.metrics import Metrics
+from agent.runtime.probes import make_probe_server
+from agent.runtime.process import Part, StopRequest, run_parts, stop_on_signals
+from agent.runtime.serving_tls import ServingCertificate, TlsProfile
+from agent.runtime.settings import ProcessSettings, SettingsError, load_settings
+from agent.runtime.watch import Watch
+from agent.runtime.watches import Watches
+from hostops.files import make_directory
+from hostops.hostroot import HostRoot
+from hostops.runner import CommandError, HostRunner, Runner
+from hostops.scopes import host_scope
+from hostops.systemd import Systemd, UnitError
+
+log = logging.getLogger(__name__)
+
+LEASE_NAME = "lca.openshift.io"
+_APISERVER = Kind("config.openshift.io", "v1", "APIServer")
+_STATE_DIRECTORY = "/var/lib/lca"
+_METHODS = {"list": "GET", "watch": "GET", "create": "POST"}
+_START_POLICY = RetryPolicy(deadline_seconds=160.0, retry_seconds=150.0)
+"""The operator may start together with the API server of its node, which takes minutes."""
+
+
+class OperatorSettings(ProcessSettings):
+    """Settings of `lca operator`; see `lca operator --help`."""
+
+    precache_image: str = Field("", validation_alias="PRECACHE_WORKLOAD_IMG")
+    recert_image: str = Field("", validation_alias="RELATED_IMAGE_RECERT_IMAGE")
+
+
+class StartError(Exception):
+    """The operator can not start; the text says what failed."""
+
+
+@click.command()
+@click.option("--kubeconfig", metavar="FILE", help="Access to the cluster; default: the pod's, else $KUBECONFIG.")
+@click.option("--metrics-bind-address", metavar="ADDRESS", help="Where /metrics is served; default :8080, 0 for off.")
+@click.option("--metrics-tls-cert-dir", metavar="DIR", help="Folder with tls.crt and tls.key; without it plain HTTP.")
+@click.option("--health-probe-bind-address", metavar="ADDRESS", help="Where /healthz and /readyz are; default :8081.")
+@click.option("--leader-elect", is_flag=True, default=None, help="Work only while holding the Lease lca.openshift.io.")
+@click.option("--log-format", "--zap-encoder", metavar="text|json", help="Form of the log lines; default text.")
+@click.option("--log-level", "--zap-log-level", metavar="LEVEL", help="debug, info, warning or error; default info.")
+def command(**flags: str | bool | None) -> int:
+    """Run the operator: watches the cluster and carries out what is asked for in ImageBasedUpgrade `upgrade`.
+
+    Everything can be set in the environment as well: MY_POD_NAMESPACE, MY_POD_NAME, PRECACHE_WORKLOAD_IMG,
+    RELATED_IMAGE_RECERT_IMAGE, and LCA_ with the name of a flag, for example LCA_LOG_LEVEL.
+    """
+    try:
+        settings = load_settings(OperatorSettings, **flags)
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from error
+    configure_logging(settings.log_format, settings.log_level)
+    request = StopRequest()
+    with stop_on_signals(request):
+        try:
+            return run_operator(settings, request)
+        except (StartError, errors.ApiError, errors.AccessError, OSError) as error:
+            log.error("can not start: %s", error)
+            return 1
+
+
+def run_operator(settings: OperatorSettings, request: StopRequest) -> int:
+    """Start everything in order, work until `request`; return the exit code. What it raises prevented the start."""
+    metrics, running = Metrics(), RunningParts()
+    with contextlib.ExitStack() as stack:
+        serve(stack, settings.health_probe_bind_address, lambda address: make_probe_server(address, running.checks))
+        client = stack.enter_context(connect(settings, metrics))
+        profile = read_tls_profile(client)
+        tls = load_certificate(settings.metrics_tls_cert_dir, profile)
+        metrics_port = serve(
+            stack, settings.metrics_bind_address, lambda address: make_metrics_server(address, client, metrics, tls)
+        )
+        apply_network_policies(client, settings, metrics_port)
+        root = HostRoot.detect()
+        make_directory(root.path(_STATE_DIRECTORY), 0o700)
+        saved = SavedResource(root, boot_id=read_boot_id())
+        create_upgrade(client, saved)
+        runner = HostRunner(host_scope())
+        check_container_storage(runner)
+        ports = Ports(client, runner, root, settings.namespace, settings.pod_name or "", settings.precache_image)
+        worker, watches = make_controller(ports, saved, metrics, threading.Lock())
+        parts: list[Part] = [worker, Watches(client, [*watches, watch_tls_profile(profile, request)])]
+        if settings.leader_elect:
+            election = make_election(client, settings, request, metrics)
+            if not election.acquire():
+                return request.exit_code
+            parts.insert(0, election)
+        else:
+            metrics.leader.labels(LEASE_NAME).set(1)
+        running.add(parts)
+        return run_parts(parts, request)
+
+
+class RunningParts:
+    """The liveness checks of the parts that run; there are none before the start is complete."""
+
+    def __init__(self) -> None:
+        self.checks: dict[str, Callable[[], bool]] = {}
+
+    def add(self, parts: Sequence[Part]) -> None:
+        """Check `parts` from now on."""
+        self.checks.update({type(part).__name__: part.is_alive for part in parts})
+
+
+def connect(settings: OperatorSettings, metrics: Metrics) -> Client:
+    """Connect to the API server and wait until it answers; every request is counted."""
+    with Client.connect(settings.kubeconfig, policy=_START_POLICY) as patient:
+        patient.version()
+        host = patient.access.server.partition("://")[2]
+
+    def count(verb: str, _: str, status: int, __: float) -> None:
+        metrics.count_api_request(_METHODS.get(verb, verb.upper()), status or "<error>", host)
+
+    return Client.connect(settings.kubeconfig, observer=count)
+
+
+def apply_network_policies(client: Client, settings: OperatorSettings, metrics_port: int | None) -> None:
+    """Open what the operator and its Jobs need in a namespace that denies everything."""
+    owner = find_owner(client, settings.namespace, settings.pod_name)
+    ensure_policies(client, make_policies(settings.namespace, metrics_port, owner))
+    log_policies(client, settings.namespace)
+
+
+def read_tls_profile(client: Client) -> TlsProfile:
+    """Return the cluster's TLS profile; a cluster that has no such thing (a development cluster) gets the default."""
+    try:
+        return TlsProfile.of(client.get(_APISERVER, "cluster"))
+    except errors.KindNotServed:
+        log.info("not an OpenShift cluster, using the Intermediate TLS profile")
+        return TlsProfile()
+
+
+def watch_tls_profile(profile: TlsProfile, request: StopRequest) -> Watch:
+    """End the process when the profile changes: it is started again and serves the new one."""
+
+    def handle(event: Event) -> None:
+        if event.type != "DELETED" and TlsProfile.of(event.object) != profile:
+            request.set("the cluster's TLS profile changed")
+
+    return Watch(_APISERVER, handle, name="cluster")
+
+
+def load_certificate(directory: Path | None, profile: TlsProfile) -> ServingCertificate | None:
+    """Load the serving certificate. Raises StartError."""
+    try:
+        return ServingCertificate(directory, profile) if directory else None
+    except (OSError, ssl.SSLError) as error:
+        raise StartError(f"serving certificate in {directory}: {error}") from error
+
+
+def make_metrics_server(
+    address: BindAddress, client: Client, metrics: Metrics, tls: ServingCertificate | None
+) -> HttpServer:
+    """Serve /metrics to those whom the API server knows and allows."""
+    guard = AccessGuard(client, "/metrics", lambda _: Response(200, *metrics.render()))
+    return HttpServer(address, {"/metrics": guard}, tls=tls)
+
+
+def serve(
+    stack: contextlib.ExitStack, address: BindAddress | None, make_server: Callable[[BindAddress], HttpServer]
+) -> int | None:
+    """Serve on `address`, if there is one, until `stack` is left; return the port."""
+    if address is None:
+        return None
+    server = make_server(address)
+    server.start()
+    stack.callback(server.stop)
+    log.info("serving", extra={"host": address.host, "port": server.port, "paths": server.paths})
+    return server.port
+
+
+def create_upgrade(client: Client, saved: SavedResource) -> None:
+    """Create or restore the custom resource; without its CRD this waits for the controller."""
+    try:
+        ensure_resource(client, saved, datetime.now(UTC))
+    except errors.KindNotServed:
+        log.warning("the CRD is not installed yet: kubectl apply -k deploy/", extra={"kind": str(IBU)})
+
+
+def check_container_storage(runner: Runner) -> None:
+    """Log where container images lie; a node that does not tell can not be prepared. Raises StartError."""
+    try:
+        target = Systemd(runner).container_storage_target()
+    except (CommandError, UnitError) as error:
+        raise StartError(f"unable to get container storage mountpoint target: {error}") from error
+    log.info("container storage", extra={"target": target or "not a mount of its own"})
+
+
+def make_election(client: Client, settings: OperatorSettings, request: StopRequest, metrics: Metrics) -> LeaderElection:
+    """Take part in the election as this pod."""
+    return LeaderElection(
+        client,
+        LEASE_NAME,
+        settings.namespace,
+        f"{settings.pod_name or socket.gethostname()}_{uuid.uuid4()}",
+        request,
+        on_change=metrics.leader.labels(LEASE_NAME).set,
+    )

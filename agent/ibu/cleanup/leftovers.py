@@ -1,0 +1,63 @@
+"""What Prep leaves besides stateroots: precache objects, warning annotation, files (ibu-api.md 6.3 parts 2, 3, 5)."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+
+from agent.ibu.cleanup.jobs import delete_job
+from agent.ibu.cleanup.parts import PartError
+from agent.ibu.itineraries import StageContext
+from agent.ibu.ports import WORKSPACE
+from agent.ibu.prep.jobs import PRECACHE_CONFIG_MAP, PRECACHE_FINALIZER, PRECACHE_JOB
+from agent.ibu.saved import SAVED_PATH, SavedResource
+from agent.kube import Kind, errors
+from crds.imagebasedupgrade import Annotation
+
+logger = logging.getLogger(__name__)
+
+CONFIG_MAP = Kind("", "v1", "ConfigMap")
+
+
+def remove_precache_objects(context: StageContext) -> None:
+    """Delete the precache Job and its image list."""
+    ports = context.ports
+    try:
+        delete_job(ports.client, ports.namespace, PRECACHE_JOB, PRECACHE_FINALIZER)
+    except errors.ApiError as error:
+        raise PartError(f"failed to job: {error}") from error
+    try:
+        ports.client.delete(CONFIG_MAP, PRECACHE_CONFIG_MAP, ports.namespace)
+    except errors.NotFound:
+        return
+    except errors.ApiError as error:
+        raise PartError(f"failed to delete configMaps: {error}") from error
+
+
+def remove_warning(context: StageContext) -> None:
+    """Take the validation warning off the upgrade resource."""
+    try:
+        context.resource.annotate(Annotation.VALIDATION_WARNING, None)
+    except errors.Conflict:
+        raise  # the resource has changed: this pass is void
+    except errors.ApiError as error:
+        raise PartError(f"failed to update annotations: {error}") from error
+
+
+def remove_saved_resource(context: StageContext) -> None:
+    """Forget the copy that was saved for a reboot: restored later, it would bring a finished upgrade back."""
+    try:
+        SavedResource(context.ports.root).remove()
+    except OSError as error:
+        raise PartError(f"removing {SAVED_PATH} failed: {error}") from error
+
+
+def remove_workspace(context: StageContext) -> None:
+    """Remove the workspace, which holds only what belongs to this upgrade."""
+    path = context.ports.root.path(WORKSPACE)
+    try:
+        shutil.rmtree(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise PartError(f"removing {WORKSPACE} failed: {error}") from error

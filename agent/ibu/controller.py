@@ -1,0 +1,91 @@
+"""The upgrade's controller as the process runs it: one worker, and the watches that wake it (ibu-api.md 5.1)."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from datetime import timedelta
+
+from agent.ibu.ports import OADP_NAMESPACE, Ports
+from agent.ibu.reconcile import UpgradeController
+from agent.ibu.resource import IBU, IBU_NAME
+from agent.ibu.saved import SavedResource
+from agent.kube import Event, Kind
+from agent.runtime.metrics import Metrics
+from agent.runtime.triggers import Change, TriggerFilter
+from agent.runtime.watch import Watch
+from agent.runtime.worker import Request, Worker
+from crds.imagebasedupgrade import Annotation
+
+CONTROLLER_NAME = "imagebasedupgrade"
+
+_JOB = Kind("batch", "v1", "Job")
+_BACKUP = Kind("velero.io", "v1", "Backup")
+_RESTORE = Kind("velero.io", "v1", "Restore")
+_RESYNC = timedelta(minutes=10)
+"""A deletion can go unnoticed while a watch is down for long; then this finds it."""
+
+
+def make_controller(
+    ports: Ports, saved: SavedResource, metrics: Metrics, exclusive: contextlib.AbstractContextManager[object]
+) -> tuple[Worker, list[Watch]]:
+    """Return the worker, with a first request queued, and what it watches."""
+    controller = UpgradeController(ports, saved)
+    worker = Worker(
+        CONTROLLER_NAME,
+        controller.reconcile,
+        metrics.controller(CONTROLLER_NAME),
+        exclusive=exclusive,
+        resync_after=_RESYNC,
+    )
+    wake = worker.queue.add
+    wake(Request(IBU_NAME))
+    return worker, [
+        Watch(IBU, _on_upgrade(controller, wake)),
+        Watch(_JOB, _on_job(wake), ports.namespace),
+        Watch(_BACKUP, _on_phase_change(wake), OADP_NAMESPACE),
+        Watch(_RESTORE, _on_phase_change(wake), OADP_NAMESPACE),
+    ]
+
+
+def _on_upgrade(controller: UpgradeController, wake: Callable[[Request], object]) -> Callable[[Event], None]:
+    triggers = TriggerFilter(
+        {Annotation.MANUAL_CLEANUP_DONE: Change.PRESENCE, Annotation.TRIGGER_RECONCILE: Change.ADDED_OR_CHANGED}
+    )
+
+    def handle(event: Event) -> None:
+        name = event.object["metadata"]["name"]
+        if event.type == "DELETED" and name == IBU_NAME:
+            controller.note_deleted(event.object)
+        if triggers.admits(event.type, event.object):
+            wake(Request(name))
+
+    return handle
+
+
+def _on_job(wake: Callable[[Request], object]) -> Callable[[Event], None]:
+    def handle(event: Event) -> None:
+        for owner in event.object["metadata"].get("ownerReferences") or ():
+            group = str(owner.get("apiVersion", "")).partition("/")[0]
+            if owner.get("controller") and (group, owner.get("kind")) == (IBU.group, IBU.kind):
+                wake(Request(owner["name"]))
+
+    return handle
+
+
+def _on_phase_change(wake: Callable[[Request], object]) -> Callable[[Event], None]:
+    phases: dict[str, str | None] = {}
+
+    def handle(event: Event) -> None:
+        name, phase = event.object["metadata"]["name"], (event.object.get("status") or {}).get("phase")
+        if event.type == "DELETED":
+            phases.pop(name, None)
+        elif name not in phases:
+            phases[name] = phase
+            if event.type == "MODIFIED" and phase:
+                wake(Request(IBU_NAME))
+        elif phases[name] != phase:
+            phases[name] = phase
+            wake(Request(IBU_NAME))
+
+    return handle

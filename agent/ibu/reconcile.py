@@ -1,0 +1,187 @@
+"""The controller's pass: read, observe, decide, write, run, fold (ibu-api.md 5.2). All decisions are made elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from agent.ibu.decide import Facts, Work, decide, delay_cleanup
+from agent.ibu.drift import find_drift, pin_spec
+from agent.ibu.fold import fold_error, fold_event
+from agent.ibu.itineraries import StageContext, load_itinerary
+from agent.ibu.ports import Ports
+from agent.ibu.resource import IBU, IBU_NAME, LiveResource
+from agent.ibu.restoring import ensure_resource
+from agent.ibu.saved import Disposal, SavedResource, dispose_deleted
+from agent.ibu.stages import find_current_stage
+from agent.ibu.workspace import AcceptedSpec
+from agent.kube import Object, errors
+from agent.runtime.worker import Request
+from agent.workflow.conditions import find_condition
+from agent.workflow.outcome import Failed, Wait
+from agent.workflow.replay import Ended, Started, replay
+from agent.workflow.step import Step
+from crds.imagebasedupgrade import Annotation, ImageBasedUpgrade, Reason, Stage
+from hostops.rpmostree import RpmOstree
+
+log = logging.getLogger(__name__)
+
+_CRD_MISSING_DELAY = timedelta(seconds=5)
+_MISSPELLED_PREFIX = "lca.openshit.io/"
+_CLEANUPS = (Work.ABORT, Work.FINALIZE)
+
+
+@dataclass(slots=True)
+class CleanupRetries:
+    """How often the cleanup failed since this process started, and when (monotonic seconds) it is due again."""
+
+    failures: int = 0
+    due: float = 0.0
+
+    def note_failure(self, now: float) -> timedelta:
+        """Count a failure; return how long to wait."""
+        self.failures += 1
+        delay = delay_cleanup(self.failures)
+        self.due = now + delay.total_seconds()
+        return delay
+
+    def wait(self, cr: ImageBasedUpgrade, now: float) -> timedelta | None:
+        """Return the time left when a cleanup has failed, else None; another process's failure counts as the first."""
+        idle = find_condition(cr.status.conditions, Stage.IDLE.in_progress_type)
+        if idle is None or idle.reason not in (Reason.ABORT_FAILED, Reason.FINALIZE_FAILED):
+            if idle is not None and idle.status == "True":
+                self.failures = 0
+            return None
+        if not self.failures:
+            self.note_failure(now)
+        return timedelta(seconds=max(0.0, self.due - now))
+
+
+class UpgradeController:
+    """Reconciles the one ImageBasedUpgrade; called by one thread, except for `note_deleted`."""
+
+    def __init__(
+        self,
+        ports: Ports,
+        saved: SavedResource,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ports = ports
+        self._saved = saved
+        self._now = now
+        self._clock = clock
+        self._rpm_ostree = RpmOstree(ports.runner)
+        self._accepted = AcceptedSpec(ports.root)
+        self._retries = CleanupRetries()
+        self._last_seen: Object | None = None
+        self._resume = ""
+
+    def note_deleted(self, obj: Object) -> None:
+        """Remember the last state of a deleted resource; the next pass brings it back or starts afresh."""
+        self._last_seen = obj
+
+    def reconcile(self, request: Request) -> timedelta | None:
+        """Make one pass; return after which time to look again. What it raises means: back off and start over."""
+        if request.name != IBU_NAME:
+            log.warning("ignored: the only valid name is 'upgrade'", extra={"object": str(request)})
+            return None
+        try:
+            raw = self._ports.client.find(IBU, IBU_NAME)
+            if raw is None:
+                self._dispose_deleted()
+            if raw is None or (not raw.get("status") and self._saved.exists()):
+                ensure_resource(self._ports.client, self._saved, self._now())
+                return None
+        except errors.KindNotServed:
+            log.warning("the CRD is not installed: kubectl apply -k deploy/", extra={"kind": str(IBU)})
+            return _CRD_MISSING_DELAY
+        resource = LiveResource(self._ports.client, raw)
+        try:
+            return self._work(resource)
+        finally:
+            self._last_seen = resource.raw
+
+    def _dispose_deleted(self) -> None:
+        """Save or forget the state of a resource that is gone, before anything else can be put in its place."""
+        if self._last_seen is not None:
+            disposal = dispose_deleted(self._last_seen)
+            log.info("the resource was deleted", extra={"now": disposal.value})
+            if disposal is Disposal.SAVE:
+                self._saved.save(self._last_seen)
+            elif disposal is Disposal.FORGET:
+                self._saved.remove()
+            self._last_seen = None
+
+    def _work(self, resource: LiveResource) -> timedelta | None:
+        _log_annotations(resource.cr)
+        accepted = self._accepted.read()
+        drift = find_drift(resource.cr, accepted)
+        cr = pin_spec(resource.cr, accepted)
+        deployments = self._rpm_ostree.status()
+        facts = Facts(
+            after_pivot=deployments.is_booted(cr.desired_stateroot),
+            cleanup_wait=self._retries.wait(cr, self._clock()),
+            drift=drift,
+        )
+        decision = decide(cr, facts, self._now())
+        if decision.accept_spec:
+            self._accepted.write(cr.spec)
+        resource.write_status(decision.cr)
+        if decision.consume_annotation:
+            resource.annotate(Annotation.MANUAL_CLEANUP_DONE, None)
+        if decision.work is None:
+            self._resume = ""
+            return decision.requeue_after
+        return self._run(decision.work, StageContext(self._ports, resource, facts, deployments, self._now))
+
+    def _run(self, work: Work, context: StageContext) -> timedelta | None:
+        """Run the itinerary until a step is not done, writing down what happens as it happens."""
+        resource, facts, step = context.resource, context.facts, None
+        resume, self._resume = self._resume, ""
+        after: timedelta | None = None
+        try:
+            for event in replay(load_itinerary(work), context, resume=resume):
+                if isinstance(event, Started):
+                    step = event.step
+                resource.write_status(fold_event(resource.cr, facts, event, self._now()))
+                if isinstance(event, Ended):
+                    after = self._note_end(work, event)
+        except errors.Conflict:
+            raise
+        except Exception as error:
+            self._show_error(context, step, error)
+            raise
+        log.info("pass ended", extra={"work": work, "stage": find_current_stage(resource.cr.status.conditions)})
+        return after
+
+    def _note_end(self, work: Work, event: Ended) -> timedelta | None:
+        if isinstance(event.outcome, Wait):
+            self._resume = event.step.name
+            return event.outcome.after
+        if isinstance(event.outcome, Failed):
+            log.error("stage failed", extra={"work": work, "step": event.step.name, "reason": event.outcome.message})
+            return self._retries.note_failure(self._clock()) if work in _CLEANUPS else None
+        return None
+
+    def _show_error(self, context: StageContext, step: Step[StageContext] | None, error: Exception) -> None:
+        """Let the user see what the log says; if even that fails, the log has to do."""
+        if step is None or find_current_stage(context.cr.status.conditions) is None:
+            return
+        try:
+            context.resource.write_status(fold_error(context.cr, context.facts, step, str(error), self._now()))
+        except errors.ApiError as refused:
+            log.warning("could not show the error in the status", extra={"reason": str(refused)})
+
+
+def _log_annotations(cr: ImageBasedUpgrade) -> None:
+    for key in cr.metadata.annotations:
+        if key == Annotation.TRIGGER_RECONCILE:
+            log.debug("pass asked for", extra={"annotation": key})
+        elif key.startswith(_MISSPELLED_PREFIX):
+            right = key.replace(_MISSPELLED_PREFIX, "lca.openshift.io/", 1)
+            log.warning("annotation has no effect: misspelled", extra={"annotation": key, "meant": right})

@@ -1,0 +1,94 @@
+"""Making the custom resource: a fresh idle one, or the one saved before a reboot or a deletion (ibu-api.md 8.2)."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from agent.ibu.resource import IBU, IBU_NAME
+from agent.ibu.saved import Damaged, SavedResource, drop_nulls, prepare_for_create
+from agent.kube import Client, Object, errors
+from crds.base import format_time
+
+log = logging.getLogger(__name__)
+
+_ATTEMPTS = 5
+
+
+def ensure_resource(client: Client, saved: SavedResource, now: datetime) -> None:
+    """Restore the saved resource, or create a fresh one where there is none; repeatable at any point.
+
+    Raises ApiError and OSError; the saved file is removed last, so that everything is done again then.
+    """
+    found = saved.load()
+    if isinstance(found, dict):
+        try:
+            _restore(client, found)
+            saved.remove()
+            return
+        except (errors.Invalid, errors.BadRequest) as error:
+            found = saved.move_aside(f"the API server refuses it: {error}")
+    if isinstance(found, Damaged):
+        log.error("saved resource can not be used", extra={"moved_to": found.moved_to, "reason": found.reason})
+    _create_fresh(client, found, now)
+
+
+def describe_damage(damaged: Damaged) -> str:
+    """Return the message of a fresh resource that should have been another one."""
+    return (
+        f"Idle. The state saved before the last reboot or deletion could not be read ({damaged.reason}) and was moved "
+        f"to {damaged.moved_to}: check with 'ostree admin status' which release is booted before preparing an upgrade"
+    )
+
+
+def make_fresh() -> Object:
+    """Return an idle resource, as the operator creates it."""
+    metadata = {"name": IBU_NAME}
+    spec = {"stage": "Idle", "seedImageRef": {}}
+    return {"apiVersion": IBU.api_version, "kind": IBU.kind, "metadata": metadata, "spec": spec}
+
+
+def _create_fresh(client: Client, damaged: Damaged | None, now: datetime) -> None:
+    try:
+        created = client.create(make_fresh())
+    except errors.AlreadyExists:
+        return
+    log.info("resource created", extra={"object": IBU_NAME})
+    if damaged is None:
+        return
+    idle = {
+        "type": "Idle",
+        "status": "True",
+        "reason": "Idle",
+        "message": describe_damage(damaged),
+        "lastTransitionTime": format_time(now),
+        "observedGeneration": created["metadata"]["generation"],
+    }
+    client.update_status({**created, "status": {"conditions": [idle], "validNextStages": ["Prep"]}})
+
+
+def _restore(client: Client, saved: Object) -> None:
+    """Replace whatever is there by the saved object, with its status."""
+    wanted = prepare_for_create(saved, api_version=IBU.api_version, kind=IBU.kind)
+    restored = _recreate(client, wanted)
+    if saved.get("status"):
+        client.update_status({**restored, "status": drop_nulls(saved["status"])})
+    log.info("resource restored from its file", extra={"object": IBU_NAME})
+
+
+def _recreate(client: Client, wanted: Object) -> Object:
+    """Create `wanted` in the place of an existing object; others, a GitOps controller for one, may do so as well."""
+    for attempt in range(1, _ATTEMPTS + 1):
+        existing = client.find(IBU, IBU_NAME)
+        try:
+            if existing is not None and not existing.get("status"):
+                # Nothing has begun, so it may still be changed in every field.
+                metadata = {**existing["metadata"], **wanted["metadata"]}
+                return client.update({**existing, "metadata": metadata, "spec": wanted["spec"]})
+            if existing is not None:
+                client.delete(IBU, IBU_NAME, uid=existing["metadata"]["uid"])
+            return client.create(wanted)
+        except (errors.AlreadyExists, errors.Conflict, errors.NotFound):
+            if attempt == _ATTEMPTS:
+                raise
+    raise AssertionError("unreachable")

@@ -1,0 +1,291 @@
+"""A sandbox as its user handles it: up, down, reboot, exec, status."""
+
+from __future__ import annotations
+
+import compileall
+import contextlib
+import fcntl
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from hostops.files import read_json
+from hostops.runner import HostRunner, Runner
+from sandbox.faults import Faults
+from sandbox.layout import SandboxLayout
+from sandbox.node.boot import KUBECONFIG, node_environment
+from sandbox.node.commands import read_commands
+from sandbox.node.identity import Identity
+from sandbox.node.inotify import DirectoryWatch
+from sandbox.node.installation import install_node
+from sandbox.node.interpreter import APPLICATION
+from sandbox.node.ports import Ports, PortTakenError
+from sandbox.node.requests import NotRunningError, ask_supervisor, list_units
+from sandbox.node.requirements import check_requirements
+from sandbox.node.standins import install_programs
+from sandbox.node.sysroot import (
+    INSTALLED_STATEROOT,
+    choose_deployment,
+    deploy_stateroot,
+    initialise_sysroot,
+    list_bootable,
+)
+from sandbox.node.tree import commit_release
+
+Say = Callable[[str], None]
+"""Takes a line about progress."""
+
+UP_SECONDS = 60.0
+DOWN_SECONDS = 60.0
+
+
+class SandboxError(Exception):
+    """The sandbox can not do what was asked; the text says why and where to look."""
+
+
+class Sandbox:
+    """The sandbox in `directory`. Everything it does can be repeated; nothing is kept in this object."""
+
+    def __init__(self, directory: Path) -> None:
+        self.layout = SandboxLayout(directory.absolute())
+        self.faults = Faults(self.layout.faults_file)
+
+    # -- life ----------------------------------------------------------------------------------------------------------
+
+    @property
+    def exists(self) -> bool:
+        """Whether it was made completely."""
+        return self.layout.identity_file.exists()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its supervisor lives."""
+        if not self.layout.lock_file.exists():
+            return False
+        with self._lock() as taken:
+            return not taken
+
+    def up(self, identity: Identity, *, owner_pid: int | None = None, say: Say = lambda _: None) -> None:
+        """Make the sandbox unless it exists, start it unless it runs; return when the node's cluster is ready.
+
+        `identity` counts for a new sandbox only. With `owner_pid` it ends when that process ends.
+        Raises RequirementsError, PortTakenError, SandboxError, OSError, CommandError.
+        """
+        self.create(identity, say)
+        if self.start(owner_pid):
+            say("booting")
+        self.wait_ready()
+
+    def create(self, identity: Identity, say: Say = lambda _: None) -> None:
+        """Make the sandbox unless it exists; see `up`."""
+        check_requirements(self.layout.directory)
+        self.layout.make_directories()
+        with self._lock() as taken:
+            if taken and not self.exists:
+                say(f"installing {identity.version} into {self.layout.directory}")
+                self._make(identity)
+
+    def start(self, owner_pid: int | None = None) -> bool:
+        """Start the supervisor, which boots the node; False if it runs already."""
+        with self._lock() as taken:
+            if taken:
+                self._start(taken, owner_pid)
+        return taken is not None
+
+    def wait_ready(self, timeout_seconds: float = UP_SECONDS) -> None:
+        """Return when the cluster of the booted deployment answers. Raises SandboxError."""
+        deadline = time.monotonic() + timeout_seconds
+        watch = DirectoryWatch(self.layout.control, {self.layout.cluster_ready.name, self.layout.state_file.name})
+        try:
+            while not self.layout.cluster_ready.exists():
+                if not self.is_running:
+                    raise SandboxError(f"the sandbox ended: {self._last_words()}")
+                if time.monotonic() > deadline:
+                    raise SandboxError(f"the cluster is not ready after {timeout_seconds:g} s; {self._where_to_look()}")
+                select.select([watch.fileno()], [], [], 1.0)
+                watch.read()
+        finally:
+            watch.close()
+
+    def down(self) -> None:
+        """Stop everything in order; harmless when nothing runs. Raises SandboxError when it does not end in time."""
+        with contextlib.suppress(NotRunningError):
+            ask_supervisor(self.layout, do="stop", timeout_seconds=DOWN_SECONDS)
+        deadline = time.monotonic() + DOWN_SECONDS
+        while self.is_running:
+            if time.monotonic() > deadline:
+                os.kill(int(self.layout.supervisor_pid_file.read_text()), signal.SIGKILL)
+            time.sleep(0.05)
+
+    def purge(self) -> None:
+        """Delete the folder with everything in it. The sandbox must not run."""
+        if self.is_running:
+            raise SandboxError(f"the sandbox in {self.layout.directory} runs; stop it first")
+        if not self.layout.directory.exists():
+            return
+        if not self.layout.control.is_dir():
+            raise SandboxError(f"{self.layout.directory} is not a sandbox; delete it yourself if you mean it")
+        # ostree makes the roots of deployments immutable; complaints about links are harmless.
+        deployments = self.layout.sysroot / "ostree/deploy"
+        subprocess.run(["chattr", "-R", "-f", "-i", str(deployments)], stderr=subprocess.DEVNULL, check=False)
+        shutil.rmtree(self.layout.directory)
+
+    def reboot(self, stateroot: str | None = None, *, power_loss: bool = False) -> None:
+        """Reboot the node into its default deployment or into `stateroot`; return when it runs again.
+
+        Raises NotRunningError, RefusedError, SandboxError.
+        """
+        boots = self.state()["boots"]
+        ask_supervisor(self.layout, do="power-loss" if power_loss else "reboot", stateroot=stateroot)
+        self.wait_booted(after=boots)
+
+    def wait_booted(self, after: int = 0, timeout_seconds: float = DOWN_SECONDS) -> None:
+        """Return when the node was booted more than `after` times and all its units are started."""
+        deadline = time.monotonic() + timeout_seconds
+        watch = DirectoryWatch(self.layout.control, {self.layout.state_file.name})
+        try:
+            while (state := self.state())["boots"] <= after or state["phase"] != "running":
+                if not self.is_running or time.monotonic() > deadline:
+                    raise SandboxError(f"the node did not boot: {self._last_words()}")
+                select.select([watch.fileno()], [], [], 1.0)
+                watch.read()
+        finally:
+            watch.close()
+
+    # -- looking and acting -----------------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """What the supervisor wrote last; `phase` is `stopped` when there is none."""
+        try:
+            state: dict[str, Any] = read_json(self.layout.state_file)
+        except FileNotFoundError:
+            return {"phase": "starting" if self.is_running else "stopped", "boots": 0}
+        return state
+
+    def status(self) -> dict[str, Any]:
+        """Everything `lca sandbox status` shows."""
+        running = self.is_running
+        state = self.state()
+        if not running and state["phase"] not in ("stopped", "failed"):
+            state = {**state, "phase": "killed", "node_pid": None}
+        elif running:
+            with contextlib.suppress(NotRunningError):
+                state = ask_supervisor(self.layout, do="status")
+        deployments = [
+            {"stateroot": each.stateroot, "deployment": each.name, "default": index == 0}
+            for index, each in enumerate(list_bootable(self.layout.sysroot))
+        ]
+        return {
+            "directory": str(self.layout.directory),
+            "running": running,
+            **state,
+            "cluster_ready": running and self.layout.cluster_ready.exists(),
+            "deployments": deployments,
+            "units": list_units(self.layout) if running else [],
+            "faults": self.faults.all(),
+            "commands": [asdict(command) for command in read_commands(self.layout.commands_log)],
+        }
+
+    def exec_argv(self, command: Sequence[str]) -> list[str]:
+        """The command line that runs `command` on the node as booted. Raises NotRunningError."""
+        pid = self.state().get("node_pid")
+        if not pid or not self.is_running:
+            raise NotRunningError(f"the node in {self.layout.directory} does not run; lca sandbox up")
+        environment = {**node_environment(), "KUBECONFIG": str(KUBECONFIG), "TERM": os.environ.get("TERM", "dumb")}
+        assignments = [f"{key}={value}" for key, value in environment.items()]
+        enter = ["nsenter", f"--target={pid}", "--mount", "--pid", "--uts", "--ipc", "--root"]
+        return [*enter, "/usr/bin/env", "-i", "--chdir=/", *assignments, *command]
+
+    def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run `command` on the node and capture its output. Raises NotRunningError, CalledProcessError."""
+        return subprocess.run(self.exec_argv(command), capture_output=True, text=True, check=check)
+
+    # -- making and starting ----------------------------------------------------------------------------------------
+
+    def _make(self, identity: Identity, runner: Runner | None = None) -> None:
+        runner = runner or HostRunner()
+        layout = self.layout
+        # What an interrupted attempt left; the identity is written last.
+        subprocess.run(["chattr", "-R", "-f", "-i", str(layout.sysroot)], stderr=subprocess.DEVNULL, check=False)
+        shutil.rmtree(layout.sysroot)
+        layout.sysroot.mkdir()
+        ports = Ports.choose()
+        ports.write(layout.ports_file)
+        initialise_sysroot(runner, layout.sysroot)
+        repository = layout.sysroot / "ostree/repo"
+        reference = commit_release(runner, repository, identity.version, layout.directory / "tree")
+        deploy_stateroot(runner, layout.sysroot, INSTALLED_STATEROOT, reference)
+        install_node(runner, choose_deployment(layout.sysroot), identity, f"127.0.0.1:{ports.registry}")
+        (layout.control / "node-ip").write_text(identity.node_ip)
+        layout.kubeconfig.unlink(missing_ok=True)
+        layout.kubeconfig.symlink_to("control/kubeconfig")
+        identity.write(layout.identity_file)
+
+    def _start(self, lock: int, owner_pid: int | None) -> None:
+        self._await_free_ports(Ports.read(self.layout.ports_file))
+        install_programs(self.layout.bin)
+        # The node sees our folder read-only: without compiled modules every `systemctl` would compile anew.
+        compileall.compile_dir(str(APPLICATION / "sandbox/node"), quiet=2)
+        self.layout.state_file.unlink(missing_ok=True)
+        self.layout.cluster_ready.unlink(missing_ok=True)
+        # Forked twice: nobody who starts a sandbox has to wait for its end.
+        command = ["setsid", "--fork", sys.executable, "-m", "sandbox.node.supervisor"]
+        command += ["--dir", str(self.layout.directory)]
+        if owner_pid is not None:
+            command += ["--owner", str(owner_pid)]
+        environment = {**os.environ, "PYTHONPATH": str(APPLICATION), "MALLOC_ARENA_MAX": "1"}
+        with (self.layout.logs / "supervisor.log").open("ab") as log:
+            subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd="/",
+                env=environment,
+                pass_fds=(lock,),
+                check=True,
+            )
+
+    @staticmethod
+    def _await_free_ports(ports: Ports) -> None:
+        """What a killed supervisor left dies with it, but not in the same instant."""
+        deadline = time.monotonic() + 5
+        while True:
+            try:
+                return ports.check_free()
+            except PortTakenError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+
+    @contextlib.contextmanager
+    def _lock(self) -> Iterator[int | None]:
+        """The descriptor of the lock file if nobody holds the lock, else None. The supervisor inherits it."""
+        self.layout.lock_file.touch()
+        descriptor = os.open(self.layout.lock_file, os.O_RDWR)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield None
+            else:
+                yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def _last_words(self) -> str:
+        message = self.state().get("message")
+        log = self.layout.logs / "supervisor.log"
+        lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+        return f"{message or (lines or ['no message'])[-1]}; {self._where_to_look()}"
+
+    def _where_to_look(self) -> str:
+        return f"see supervisor.log, node.log and kubelet.log in {self.layout.logs}"
