@@ -18,6 +18,7 @@ from pathlib import Path
 from sandbox.controlplane.errors import ControlPlaneError
 
 ASSETS = "KUBEBUILDER_ASSETS"
+_REPLACE = "remove the file and run `make setup`, or correct KUBEBUILDER_ASSETS"
 _ADVICE = "run `make setup`, which builds what is missing"
 
 
@@ -94,6 +95,8 @@ def knows_gate(program: Path, gate: str) -> bool:
 def _help(program: Path) -> str:
     try:
         done = subprocess.run([program, "--help"], capture_output=True, text=True, timeout=30, check=True)
-    except (OSError, subprocess.SubprocessError) as error:
-        raise ControlPlaneError(f"{program} --help fails: {error}; remove the file and run `make setup`") from error
+    except subprocess.CalledProcessError as error:
+        raise ControlPlaneError(f"{program} --help ends with exit code {error.returncode}; {_REPLACE}") from error
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ControlPlaneError(f"{program} can not be run ({error}); {_REPLACE}") from error
     return done.stdout

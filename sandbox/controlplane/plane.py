@@ -44,7 +44,8 @@ SERVER_NAMES = (
 ADMIN, ADMIN_GROUPS = "admin", ("system:masters",)
 _READY_SECONDS = 60
 _PORT_ATTEMPTS = 5
-_GARBAGE_PERCENT = "30"  # of the live heap (Go's default: 100): 120 MB less in the API server for 1 % more work
+# Of the live heap (Go: 100): with 44 CRDs 170 MB less in the API server, for 0.8 s more of processor time at the start.
+_GARBAGE_PERCENT = "30"
 _PORT_TAKEN = "address already in use"
 
 
@@ -55,9 +56,9 @@ class ControlPlane:
     (default `directory`/pki: CA, keys, token users) make the cluster's identity: started again with the same two, it is
     the same cluster. `controllers` are names for `kube-controller-manager --controllers`; None runs no controller
     manager. `api_port` None means a free port, kept over restarts of this object while it stays free. `api_flags` are
-    added to, or replace, flags of the API server (without dashes). `server_names` are further names and addresses of
-    the serving certificate. `durable` False lets etcd skip fsync: quicker, and safe against killed processes, but not
-    against a crash of the whole machine.
+    added to, or replace, flags of the API server (without dashes), `environment` likewise for all programs.
+    `server_names` are further names and addresses of the serving certificate. `durable` False lets etcd skip fsync:
+    quicker, and safe against killed processes, but not against a crash of the whole machine.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class ControlPlane:
         api_port: int | None = None,
         controllers: Sequence[str] | None = LEAN_CONTROLLERS,
         api_flags: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
         server_names: Sequence[str] = (),
         durable: bool = False,
     ) -> None:
@@ -81,6 +83,7 @@ class ControlPlane:
         self._fixed_port, self._port = api_port, api_port
         self._controllers = controllers
         self._api_flags = dict(api_flags or {})
+        self._environment = dict(environment or {})
         self._server_names = (*SERVER_NAMES, *server_names)
         self._durable = durable
         self._daemons: list[Daemon] = []
@@ -261,5 +264,6 @@ class ControlPlane:
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(self.directory),
             "GOGC": _GARBAGE_PERCENT,
+            **self._environment,
         }
         return Daemon(name, argv, log=self.directory / "logs" / f"{name}.log", cwd=self.directory, env=environment)

@@ -83,10 +83,21 @@ def test_full_disk_is_said(small_disk: Path) -> None:
 
 
 def test_crashing_program_is_named_with_its_words_and_log(tmp_path: Path) -> None:
-    crashing = make_program(tmp_path / "kube-apiserver", "echo starting; echo Error: no such flag; echo bye; exit 3")
+    script = '[ "$1" = --help ] && exit; echo starting; echo Error: no such flag; echo bye; exit 3'
+    crashing = make_program(tmp_path / "kube-apiserver", script)
     message = fail_to_start(tmp_path / "plane", binaries=replace(find_binaries(), api_server=crashing))
     assert "kube-apiserver ended with exit code 3; it said: Error: no such flag" in message
     assert str(tmp_path / "plane/logs/kube-apiserver.log") in message
+
+
+@pytest.mark.parametrize("content", ["#!/bin/sh\nexit 3\n", "\x7fELF nonsense"])
+def test_broken_program_is_named(tmp_path: Path, content: str) -> None:
+    broken = tmp_path / "kube-apiserver"
+    broken.write_text(content)
+    broken.chmod(0o755)
+    message = fail_to_start(tmp_path / "plane", binaries=replace(find_binaries(), api_server=broken))
+    assert str(broken) in message
+    assert "remove the file and run `make setup`" in message
 
 
 def test_unknown_controller_is_said(tmp_path: Path) -> None:
