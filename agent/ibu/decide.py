@@ -15,7 +15,6 @@ from agent.ibu.stages import FINALIZE_REASONS, find_current_stage
 from agent.ibu.transitions import (
     Situation,
     begin_stage,
-    drop_blocked,
     explain_refusal,
     is_rollback_retried,
     is_transition_requested,
@@ -86,7 +85,6 @@ class Decision:
 def decide(cr: ImageBasedUpgrade, facts: Facts, now: datetime) -> Decision:
     """Carry out a change of spec.stage in the conditions, and say which work is due."""
     now = to_utc_second(now)
-    cr = update_status(cr, conditions=drop_blocked(cr.status.conditions))
     situation = _describe(cr, facts)
     retried = is_rollback_retried(situation)
     begins = False

@@ -197,9 +197,3 @@ def withdraw_refusals(conditions: Conditions, keep: str = "") -> Conditions:
     restored = {"reason": Reason.IN_PROGRESS, "message": messages.IN_PROGRESS}
     idle = [c.model_copy(update=restored) for c in refused if c.type == IDLE.in_progress_type]
     return (*idle, *rest)
-
-
-def drop_blocked(conditions: Conditions) -> Conditions:
-    """Drop what a release that knows a gate by another resource may have left; Idle is kept and answers for itself."""
-    kept = IDLE.in_progress_type
-    return remove_conditions(conditions, [c.type for c in conditions if c.reason == Reason.BLOCKED and c.type != kept])

@@ -151,6 +151,19 @@ def test_upgrade_with_another_spec_than_prep_had_is_refused(make_ibu: MakeIbu, n
     )
 
 
+def test_prep_that_was_blocked_is_refused_and_can_be_aborted(make_ibu: MakeIbu, now: datetime) -> None:
+    blocked = (BUSY, "PrepInProgress=False/Blocked")
+    refused = decide(make_ibu(*blocked, stage="Prep"), BEFORE, now)
+    assert (refused.work, refused.cr.status.valid_next_stages) == (None, ("Idle",))
+    assert decide(make_ibu(*blocked, stage="Idle"), BEFORE, now).work is Work.ABORT
+
+
+def test_upgrade_that_was_blocked_begins(make_ibu: MakeIbu, now: datetime, shorten: Shorten) -> None:
+    decision = decide(make_ibu(*PREPARED, "UpgradeInProgress=False/Blocked", stage="Upgrade"), BEFORE, now)
+    assert decision.work is Work.PRE_PIVOT
+    assert shorten(decision.cr)[-1] == "UpgradeInProgress=True/InProgress/In progress"
+
+
 def test_prep_for_the_booted_version_can_be_aborted(make_ibu: MakeIbu, now: datetime) -> None:
     assert decide(make_ibu(*PREPARED, stage="Idle"), AFTER, now).work is Work.ABORT
 

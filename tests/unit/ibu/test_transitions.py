@@ -12,7 +12,6 @@ from agent.ibu.transitions import (
     Situation,
     begin_stage,
     choose_ending,
-    drop_blocked,
     explain_refusal,
     find_row,
     is_rollback_retried,
@@ -287,8 +286,3 @@ def test_withdrawn_refusal_of_idle_stands_first_again(make_conditions: Make) -> 
         "Idle=False/InProgress/In progress",
         "UpgradeInProgress=True/InProgress/old",
     ]
-
-
-def test_blocked_conditions_are_dropped_but_idle(make_conditions: Make) -> None:
-    conditions = make_conditions("Idle=False/Blocked", "PrepInProgress=False/Blocked", "X=True/Y")
-    assert [c.type for c in drop_blocked(conditions)] == ["Idle", "X"]
