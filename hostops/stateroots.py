@@ -7,11 +7,12 @@ its deployments is still bootable: a stateroot is either whole or gone.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from hostops.hostroot import HostRoot
 from hostops.mounts import remove_tree_below_sysroot
 from hostops.ostree import Ostree
-from hostops.rpmostree import DeploymentError, RpmOstree
+from hostops.rpmostree import Deployment, DeploymentError, RpmOstree
 from hostops.runner import CommandError, Runner
 
 logger = logging.getLogger(__name__)
@@ -73,12 +74,8 @@ class Stateroots:
 
         Raises DeploymentError when it cannot be told what is running, and StaterootError.
         """
-        deployments = self._rpm_ostree.status()
-        if deployments.is_booted(stateroot):
-            index = deployments.booted.index
-            raise StaterootError(f"failed abort: deployment {index} in stateroot {stateroot} is booted")
         try:
-            for deployment in reversed(deployments.of_stateroot(stateroot)):
+            for deployment in reversed(self._query_unbooted(stateroot)):
                 self._ostree.undeploy(deployment.index)
             if self._rpm_ostree.status().of_stateroot(stateroot):
                 raise StaterootError(f"{stateroot}: still deployed after undeploying it, its files are kept")
@@ -86,3 +83,28 @@ class Stateroots:
                 remove_tree_below_sysroot(self._runner, stateroot_path(stateroot))
         except CommandError as error:
             raise StaterootError(f"{stateroot}: {error}") from error
+
+    def discard(self, stateroot: str) -> None:
+        """Remove a half-built stateroot, its data first: undeploying needs space that they may have taken.
+
+        Raises as `remove`.
+        """
+        self._query_unbooted(stateroot)
+        for name in self._list_data(stateroot):
+            try:
+                remove_tree_below_sysroot(self._runner, f"{stateroot_path(stateroot)}/{name}")
+            except CommandError as error:
+                raise StaterootError(f"{stateroot}: {error}") from error
+        self.remove(stateroot)
+
+    def _list_data(self, stateroot: str) -> list[str]:
+        folder = self._root.path(stateroot_path(stateroot))
+        return [entry.name for entry in folder.iterdir() if entry.name != "deploy"] if folder.exists() else []
+
+    def _query_unbooted(self, stateroot: str) -> Sequence[Deployment]:
+        """Return the deployments of a stateroot that is not the running one. Raises DeploymentError, StaterootError."""
+        deployments = self._rpm_ostree.status()
+        if deployments.is_booted(stateroot):
+            index = deployments.booted.index
+            raise StaterootError(f"failed abort: deployment {index} in stateroot {stateroot} is booted")
+        return deployments.of_stateroot(stateroot)

@@ -50,7 +50,8 @@ def snapshot(node):
     # The number of the boot folder alternates with every write.
     boot = [re.sub(r"ostree=/ostree/boot\.[01]/", "", entry) for entry in entries]
     deployments = [(item.id, item.stateroot, item.booted) for item in RpmOstree(node.runner).status().items]
-    return found, boot, deployments, call("ostree", f"--repo={node.sysroot}/ostree/repo", "fsck", "-q")
+    call("ostree", f"--repo={node.sysroot}/ostree/repo", "fsck", "-q")
+    return found, boot, deployments
 
 
 def stored_images(node):
@@ -219,17 +220,20 @@ DAMAGE = {
     "manifest.json": (b'{"seed_cluster_ocp_version":4}', "seed_cluster_ocp_version must be a string"),
     "mco-currentconfig.json": (b"{", "mco-currentconfig.json: not valid JSON"),
     "etc.deletions": (b"/usr/bin/bash\n", "etc.deletions: not below /etc: /usr/bin/bash"),
+    "etc.tgz": (b"no archive", "failed to extract seed etc: .*not in gzip format"),
     "ostree.tgz": (b"no archive", "failed to extract ostree.tgz: .*not in gzip format"),
 }
 
 
 @pytest.mark.parametrize("name", DAMAGE)
-def test_setup_of_a_damaged_seed_tells_what_is_wrong(setup_node, publisher, seed, name):
+def test_setup_of_a_damaged_seed_tells_what_is_wrong_and_leaves_nothing(setup_node, publisher, seed, name):
+    before = snapshot(setup_node)
     content, problem = DAMAGE[name]
     image = SeedFiles({**seed.files, name: content}, seed.commit).push(publisher, f"org/damaged-{name}:1")
     code, log = run(setup_node, image)
     assert code == 1
     assert re.search(f"failed to complete stateroot setup: .*{problem}", log, re.DOTALL)
+    assert snapshot(setup_node) == before
     assert stored_images(setup_node) == ""
 
 

@@ -73,3 +73,21 @@ def test_remove_of_the_running_stateroot_is_refused(node, stateroots):
 def test_stateroot_path_of_no_plain_name_is_refused(name):
     with pytest.raises(ValueError, match="not a stateroot name"):
         stateroot_path(name)
+
+
+def test_discard_removes_data_before_it_undeploys(node, stateroots):
+    node.deploy("rhcos_4.16.1")
+    node.break_command("ostree admin", 'if [ "$2" = undeploy ]; then ls /ostree/deploy/rhcos_4.16.1 >/run/seen; fi')
+    stateroots.discard("rhcos_4.16.1")
+    assert (node.run / "seen").read_text() == "deploy\n"
+    assert stateroots.names() == ["rhcos"]
+
+
+def test_discard_of_the_running_stateroot_is_refused(node, stateroots):
+    with pytest.raises(StaterootError, match="is booted$"):
+        stateroots.discard("rhcos")
+    assert (node.stateroot_folder("rhcos") / "var").is_dir()
+
+
+def test_discard_of_an_absent_stateroot_is_fine(stateroots):
+    stateroots.discard("rhcos_absent")

@@ -58,6 +58,7 @@ class Setup:
     seed_folder: str = field(default="", init=False)
     seed: Seed | None = field(default=None, init=False)
     deployment: str = field(default="", init=False)
+    begun: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self.stateroot = stateroot_path(self.request.stateroot)
@@ -99,7 +100,7 @@ def read_seed_image(setup: Setup) -> None:
 
 def remove_remains(setup: Setup) -> None:
     """Remove what an interrupted run left of this stateroot; refuse when it is the running one."""
-    Stateroots(setup.host, setup.root).remove(setup.request.stateroot)
+    Stateroots(setup.host, setup.root).discard(setup.request.stateroot)
 
 
 def make_sysroot_writable(setup: Setup) -> None:
@@ -109,6 +110,7 @@ def make_sysroot_writable(setup: Setup) -> None:
 
 def create_stateroot(setup: Setup) -> None:
     """Create the empty stateroot and, in it, the workspace."""
+    setup.begun = True
     setup.ostree.os_init(setup.request.stateroot)
     files.make_directory(setup.root.path(setup.workspace) / "ostree", 0o700)
     setup.tar.prepare()
@@ -241,11 +243,26 @@ SETUP_STATEROOT: Itinerary[Setup] = Itinerary(
 
 
 def set_up_stateroot(setup: Setup, itinerary: Itinerary[Setup] = SETUP_STATEROOT) -> None:
-    """Build the stateroot and let go of the seed image, whatever happens. Raises ProgramError."""
+    """Build the stateroot and let go of the seed image, whatever happens.
+
+    A failed or interrupted setup takes the half-built stateroot away again: it may have filled the disk on which the
+    cluster runs. Raises ProgramError.
+    """
     try:
         walk(itinerary, setup)
+    except BaseException:
+        if setup.begun:
+            _discard_stateroot(setup)
+        raise
     finally:
         _release_seed_image(setup)
+
+
+def _discard_stateroot(setup: Setup) -> None:
+    try:
+        remove_remains(setup)
+    except (DeploymentError, StaterootError) as error:
+        logger.warning("the half-built stateroot stays until the upgrade is aborted: %s", error)
 
 
 def _release_seed_image(setup: Setup) -> None:
