@@ -56,7 +56,7 @@ def main(text: str) -> int:
         kubeconfig_crypto=CRYPTO,
         pull_secret=options["pull_secret"].encode() if "pull_secret" in options else None,
     )
-    setup = Setup(request, node.root, node.runner, node.runner)
+    setup = Setup(request, node.root, node.runner, node.runner, pause=lambda seconds: None)
     deadly = options.get("die_after", "")
     steps = tuple(_die_after(step) if step.name == deadly else step for step in SETUP_STATEROOT.steps)
     return run_body("stateroot-setup", lambda: set_up_stateroot(setup, replace(SETUP_STATEROOT, steps=steps)))

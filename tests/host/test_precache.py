@@ -1,10 +1,12 @@
 import json
+import os
 
 import pytest
 
 from agent.node.ending import ProgramError
 from agent.node.precache.program import PrecacheRequest, precache
 from agent.node.precache.progress import PROGRESS_FILE
+from tests.host.flaky import FlakyProxy
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +22,7 @@ def node(node, registry):
 
 
 def run(node, images, **options):
-    precache(PrecacheRequest(tuple(images), **options), node.root, node.runner)
+    precache(PrecacheRequest(tuple(images), **options), node.root, node.runner, pause=lambda seconds: None)
 
 
 def progress_of(node):
@@ -80,3 +82,12 @@ def test_precache_without_podman_says_so(node, images):
 def test_precache_of_nothing_writes_the_progress(node):
     run(node, [])
     assert progress_of(node) == {"total": 0, "pulled": 0, "failed": 0, "failed_pulls": None}
+
+
+def test_precache_through_a_registry_that_breaks_off_tries_again(node, publisher, registry):
+    image = publisher.push("precache/large:1", {"f": os.urandom(200_000)})
+    with FlakyProxy(registry.address, cuts=4, after_bytes=100_000) as proxy:
+        node.trust_registry(proxy.address)
+        run(node, [image.replace(registry.address, proxy.address)])
+        assert proxy.cuts_left < 0
+    assert progress_of(node)["pulled"] == 1

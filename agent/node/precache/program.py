@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from agent.node.ending import ProgramError
 from agent.node.precache.progress import PROGRESS_FILE, Progress
-from agent.node.precache.pulling import pull_in_parallel, pull_with_retries
+from agent.node.pulling import pull_in_parallel, pull_with_retries
 from hostops import files
 from hostops.hostroot import HostRoot
 from hostops.podman import Podman, PodmanError
@@ -68,7 +69,9 @@ def read_limit(text: str) -> int:
         return DEFAULT_AT_ONCE
 
 
-def precache(request: PrecacheRequest, root: HostRoot, runner: Runner) -> None:
+def precache(
+    request: PrecacheRequest, root: HostRoot, runner: Runner, pause: Callable[[float], None] = time.sleep
+) -> None:
     """Pull all images and keep the progress file up to date.
 
     An image that is named by its digest and stored is not asked for again. Raises ProgramError when images are missing
@@ -87,7 +90,7 @@ def precache(request: PrecacheRequest, root: HostRoot, runner: Runner) -> None:
     missing = [image for image in request.images if image not in stored]
     progress = Progress(total=len(request.images), pulled=len(request.images) - len(missing))
     progress.write(path)
-    pull = partial(pull_with_retries, podman, request.authfile)
+    pull = partial(pull_with_retries, podman, request.authfile, pause=pause)
     for image, failure in pull_in_parallel(missing, pull, request.at_once):
         progress = progress.with_failed(image) if failure else progress.with_pulled()
         progress.write(path)

@@ -11,9 +11,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from agent.node.pulling import pull_with_retries
 from agent.node.stateroot.request import SetupRequest
 from agent.node.stateroot.seed import Seed, read_seed
 from agent.node.walk import walk
@@ -55,6 +57,7 @@ class Setup:
     root: HostRoot
     host: Runner
     init: Runner
+    pause: Callable[[float], None] = time.sleep
     seed_folder: str = field(default="", init=False)
     seed: Seed | None = field(default=None, init=False)
     deployment: str = field(default="", init=False)
@@ -85,7 +88,8 @@ def pull_seed_image(setup: Setup) -> None:
         secret = setup.root.path(PULL_SECRET_FILE)
         files.make_directory(secret.parent, 0o700)
         files.write_atomically(secret, setup.request.pull_secret, 0o600)
-    setup.podman.pull(setup.request.image, setup.authfile)
+    if failure := pull_with_retries(setup.podman, setup.authfile, setup.request.image, setup.pause):
+        raise failure
 
 
 def mount_seed_image(setup: Setup) -> None:

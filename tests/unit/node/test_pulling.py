@@ -2,7 +2,7 @@ import threading
 
 import pytest
 
-from agent.node.precache.pulling import DELAYS_SECONDS, pull_in_parallel, pull_with_retries
+from agent.node.pulling import DELAYS_SECONDS, pull_in_parallel, pull_with_retries
 from hostops.runner import CommandError
 
 
