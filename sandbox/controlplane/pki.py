@@ -14,10 +14,10 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from hostops.files import make_directory, write_atomically
+from sandbox.controlplane.errors import ControlPlaneError
 
 _CA_LIFE = timedelta(days=3650)
 _LEAF_LIFE = timedelta(days=365)
@@ -57,7 +57,7 @@ class Pki:
     def _serves(self, names: Sequence[str]) -> bool:
         if not (self.serving_certificate.exists() and self.serving_key.exists()):
             return False
-        certificate = x509.load_pem_x509_certificate(self.serving_certificate.read_bytes())
+        certificate = _load_certificate(self.serving_certificate)
         held = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         fresh = certificate.not_valid_after_utc - datetime.now(UTC) > _RENEW_BEFORE
         same_key = certificate.public_key() == _load_key(self.serving_key).public_key()
@@ -78,7 +78,7 @@ class Pki:
         write_private(self.ca_certificate, certificate.public_bytes(serialization.Encoding.PEM))
 
     def _issue(self, user: str, groups: Sequence[str], server_names: Sequence[str]) -> tuple[bytes, bytes]:
-        ca = x509.load_pem_x509_certificate(self.ca_certificate.read_bytes())
+        ca = _load_certificate(self.ca_certificate)
         ca_key = _load_key(self.ca_key)
         key = ec.generate_private_key(ec.SECP256R1())
         organizations = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
@@ -141,11 +141,27 @@ def _general_name(name: str) -> x509.GeneralName:
         return x509.DNSName(name)
 
 
-def _load_key(path: Path) -> CertificateIssuerPrivateKeyTypes:
-    key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+def _load_certificate(path: Path) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificate(path.read_bytes())
+    except ValueError as error:
+        raise _damaged(path) from error
+
+
+def _load_key(path: Path) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey:
+    try:
+        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+    except (ValueError, TypeError) as error:
+        raise _damaged(path) from error
     if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
-        raise TypeError(f"{path}: neither an elliptic curve nor an RSA key")
+        raise _damaged(path)
     return key
+
+
+def _damaged(path: Path) -> ControlPlaneError:
+    return ControlPlaneError(
+        f"{path} can not be read as PEM; bring it back, or remove {path.parent} for a new cluster identity"
+    )
 
 
 def _key_pem(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from agent.kube import Client
+from agent.kube import Client, Kind
 from crds import generate
 from crds.base import Object
 from sandbox.controlplane import ControlPlane
@@ -67,12 +67,12 @@ def kubectl(control_plane: ControlPlane, kubeconfig: Path) -> Kubectl:
 
 
 @pytest.fixture
-def namespace(kubectl: Kubectl) -> Iterator[str]:
+def namespace(client: Client) -> Iterator[str]:
     """A fresh namespace, deleted (without waiting) afterwards."""
     name = f"test-{uuid.uuid4().hex[:12]}"
-    kubectl("create", "namespace", name)
+    client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
     yield name
-    kubectl("delete", "namespace", name, "--wait=false")
+    client.delete(Kind("", "v1", "Namespace"), name)
 
 
 @pytest.fixture(scope="session")

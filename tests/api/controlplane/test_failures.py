@@ -13,6 +13,7 @@ import pytest
 
 from sandbox.controlplane import Binaries, ControlPlane, ControlPlaneError, find_binaries
 from sandbox.controlplane import plane as plane_module
+from sandbox.controlplane.pki import Pki
 
 
 def make_program(path: Path, script: str = "exit 0") -> Path:
@@ -98,6 +99,13 @@ def test_broken_program_is_named(tmp_path: Path, content: str) -> None:
     message = fail_to_start(tmp_path / "plane", binaries=replace(find_binaries(), api_server=broken))
     assert str(broken) in message
     assert "remove the file and run `make setup`" in message
+
+
+@pytest.mark.parametrize("name", ["ca.crt", "ca.key", "apiserver.crt"])
+def test_damaged_identity_is_named(tmp_path: Path, name: str) -> None:
+    Pki(tmp_path / "pki").ensure(["localhost"])
+    (tmp_path / "pki" / name).write_text("-----BEGIN nothing")
+    assert f"{tmp_path}/pki/{name} can not be read as PEM" in fail_to_start(tmp_path)
 
 
 def test_unknown_controller_is_said(tmp_path: Path) -> None:
