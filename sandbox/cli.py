@@ -19,6 +19,7 @@ from sandbox.node.ports import PortTakenError
 from sandbox.node.requests import NotRunningError, RefusedError
 from sandbox.node.requirements import RequirementsError
 from sandbox.node.sandbox import Sandbox, SandboxError
+from sandbox.node.seed import BROKEN, make_seed
 from sandbox.node.sysroot import NoDeploymentError
 
 _FAILURES = (
@@ -61,13 +62,28 @@ def command() -> None:
 @click.option("--owner", type=int, help="Stop the sandbox when the process with this id ends.")
 def up(directory: Path, version: str, owner: int | None) -> None:
     """Boot the node, detached; make it first if it does not exist."""
-    if not _is_version(version):
-        raise click.BadParameter(f"{version!r} is not a release such as 4.15.0", param_hint="--version")
+    _check_version(version)
     began = time.monotonic()
     sandbox = Sandbox(directory)
     sandbox.up(Identity.make(version), owner_pid=owner, say=_say)
     _say(f"ready after {time.monotonic() - began:.1f} s")
     click.echo(f"export KUBECONFIG={sandbox.layout.kubeconfig}")
+
+
+@command.command()
+@_in_folder
+@click.option("--version", required=True, help="Release of the seed image.")
+@click.option("--broken", help="Make an image with this defect; `list` shows which there are.")
+def seed(directory: Path, version: str, broken: str | None) -> None:
+    """Make a seed image of another release and push it to the sandbox's registry; the last line is its pull spec."""
+    if broken == "list":
+        for name, (description, _) in BROKEN.items():
+            click.echo(f"{name:20}{description}")
+        return
+    if broken is not None and broken not in BROKEN:
+        raise click.BadParameter(f"no defect is called {broken}; there are: {', '.join(BROKEN)}", param_hint="--broken")
+    _check_version(version)
+    click.echo(make_seed(_existing(directory), version, broken, _say))
 
 
 @command.command()
@@ -173,9 +189,10 @@ def _existing(directory: Path) -> Sandbox:
     return sandbox
 
 
-def _is_version(text: str) -> bool:
+def _check_version(text: str) -> None:
     numbers = text.partition("-")[0].split(".")
-    return len(numbers) == 3 and all(number.isdecimal() for number in numbers)
+    if len(numbers) != 3 or not all(number.isdecimal() for number in numbers):
+        raise click.BadParameter(f"{text!r} is not a release such as 4.15.0", param_hint="--version")
 
 
 def _say(text: str) -> None:

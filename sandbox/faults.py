@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
 import re
-import tempfile
 from pathlib import Path
+
+from hostops.files import write_atomically
 
 KNOWN: dict[str, str] = {
     "unhealthy-operator": "a ClusterOperator is not available; the value names it (authentication)",
@@ -25,8 +25,8 @@ KNOWN: dict[str, str] = {
     "backup-hangs": "Velero backups stay in progress; the value is a name pattern (*)",
     "restore-hangs": "Velero restores stay in progress; the value is a name pattern (*)",
     "undeploy-fails": "`ostree admin undeploy` fails",
-    "reboot-hangs": "a requested reboot never happens",
-    "kill-agent-at": "the agent is killed (-9) just before a host command, or at a log line, that matches the value",
+    "reboot-hangs": "a requested reboot never happens; with the value graceful only `systemctl reboot` without --force",
+    "kill-agent-at": "the agent is killed (-9), once, just before it runs a host command that matches the value",
     "command": "REGEX:CODE:OUTPUT: host commands matching the regex do not run, print and exit so; repeatable",
     "command-delay": "REGEX:SECONDS: host commands matching the regex start so much later; repeatable",
 }
@@ -65,11 +65,13 @@ class Faults:
         return self.all().get(name)
 
     def set(self, name: str, value: str = "") -> None:
-        """Inject a fault. Raises FaultError."""
+        """Inject a fault; `kill-agent-at` fires once for every time it is set. Raises FaultError."""
         _check(name, value)
         faults = self.all()
         if name in REPEATABLE and faults.get(name):
             value = "\n".join([faults[name], value])
+        if name == "kill-agent-at":
+            self._path.with_name("command-faults.killed").unlink(missing_ok=True)
         self._write({**faults, name: value})
 
     def clear(self, name: str | None = None) -> None:
@@ -77,8 +79,9 @@ class Faults:
         self._write({key: value for key, value in self.all().items() if name is not None and key != name})
 
     def _write(self, faults: dict[str, str]) -> None:
-        _replace(self._path.with_name("command-faults"), _command_lines(faults))
-        _replace(self._path, json.dumps(faults, indent=1, sort_keys=True) + "\n")
+        rules = self._path.with_name("command-faults")
+        write_atomically(rules, _command_lines(faults), 0o644)
+        write_atomically(self._path, json.dumps(faults, indent=1, sort_keys=True) + "\n", 0o644)
 
 
 def _check(name: str, value: str) -> None:
@@ -90,7 +93,7 @@ def _check(name: str, value: str) -> None:
     form = {"command": r"(?P<regex>.+?):(\d+)(:.*)?", "command-delay": r"(?P<regex>.+):(\d+(\.\d+)?)"}.get(name)
     if form is None:
         if name == "kill-agent-at" and not value:
-            raise FaultError("kill-agent-at needs a value: a regular expression over host commands and log lines")
+            raise FaultError("kill-agent-at needs a value: a regular expression over host commands")
         return
     match = re.fullmatch(form, value)
     if match is None:
@@ -112,15 +115,8 @@ def _command_lines(faults: dict[str, str]) -> str:
         lines.append(f"delay\t{regex}\t{seconds}\t")
     if "undeploy-fails" in faults:
         lines.append("fail\t^ostree admin undeploy\t1\terror: " + (faults["undeploy-fails"] or "Input/output error"))
+    if "reboot-hangs" in faults:
+        lines.append(f"hang\t{faults['reboot-hangs'] or 'all'}\t\t")
     if regex := faults.get("kill-agent-at"):
         lines.append(f"kill\t{regex}\t\t")
     return "".join(line + "\n" for line in lines)
-
-
-def _replace(path: Path, text: str) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(temporary).replace(path)

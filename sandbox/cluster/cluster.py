@@ -54,7 +54,7 @@ class Cluster:
             pki=config.pki,
             api_port=config.api_port or None,
             controllers=CONTROLLERS,
-            api_flags={**self._kubelet_flags(), **_lean_flags()},
+            api_flags={**self._kubelet_flags(), **_lean_flags(), "storage-media-type": "application/json"},
         )
 
     @property

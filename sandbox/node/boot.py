@@ -82,6 +82,7 @@ def write_cluster_config(layout: SandboxLayout, deployment: Deployment, identity
         "api_port": ports.api,
         "kubelet_port": ports.kubelet,
         **asdict(identity),
+        "version": deployment.release or identity.version,
         "object_store": {"url": f"http://{LOOPBACK}:{ports.s3}"},
         "programs": [f"{NODE_MOUNT}/bin"],
         "program_mounts": [str(NODE_MOUNT)],

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from hostops.files import read_json
-from hostops.runner import HostRunner, Runner
+from hostops.runner import HostRunner
+from sandbox.controlplane.ports import LOOPBACK
 from sandbox.faults import Faults
 from sandbox.layout import SandboxLayout
 from sandbox.node.boot import KUBECONFIG, node_environment
@@ -84,14 +85,14 @@ class Sandbox:
             say("booting")
         self.wait_ready()
 
-    def create(self, identity: Identity, say: Say = lambda _: None) -> None:
-        """Make the sandbox unless it exists; see `up`."""
+    def create(self, identity: Identity, say: Say = lambda _: None, *, registry: str | None = None) -> None:
+        """Make the sandbox unless it exists; see `up`. `registry` is the one it pulls from, if not its own."""
         check_requirements(self.layout.directory)
         self.layout.make_directories()
         with self._lock() as taken:
             if taken and not self.exists:
                 say(f"installing {identity.version} into {self.layout.directory}")
-                self._make(identity)
+                self._make(identity, registry)
 
     def start(self, owner_pid: int | None = None) -> bool:
         """Start the supervisor, which boots the node; False if it runs already."""
@@ -210,9 +211,8 @@ class Sandbox:
 
     # -- making and starting ----------------------------------------------------------------------------------------
 
-    def _make(self, identity: Identity, runner: Runner | None = None) -> None:
-        runner = runner or HostRunner()
-        layout = self.layout
+    def _make(self, identity: Identity, registry: str | None) -> None:
+        runner, layout = HostRunner(), self.layout
         # What an interrupted attempt left; the identity is written last.
         subprocess.run(["chattr", "-R", "-f", "-i", str(layout.sysroot)], stderr=subprocess.DEVNULL, check=False)
         shutil.rmtree(layout.sysroot)
@@ -223,7 +223,8 @@ class Sandbox:
         repository = layout.sysroot / "ostree/repo"
         reference = commit_release(runner, repository, identity.version, layout.directory / "tree")
         deploy_stateroot(runner, layout.sysroot, INSTALLED_STATEROOT, reference)
-        install_node(runner, choose_deployment(layout.sysroot), identity, f"127.0.0.1:{ports.registry}")
+        own_registry = f"{LOOPBACK}:{ports.registry}"
+        install_node(runner, choose_deployment(layout.sysroot), identity, registry or own_registry)
         (layout.control / "node-ip").write_text(identity.node_ip)
         layout.kubeconfig.unlink(missing_ok=True)
         layout.kubeconfig.symlink_to("control/kubeconfig")

@@ -290,11 +290,7 @@ class Supervisor:
 
 
 def _describe(deployment: Deployment) -> dict[str, str]:
-    release = dict(
-        line.split("=", 1) for line in (deployment.root / "usr/lib/os-release").read_text().splitlines() if "=" in line
-    )
-    version = release.get("SANDBOX_RELEASE", release.get("OPENSHIFT_VERSION", "")).strip('"')
-    return {"stateroot": deployment.stateroot, "deployment": deployment.name, "version": version}
+    return {"stateroot": deployment.stateroot, "deployment": deployment.name, "version": deployment.release}
 
 
 def _read_child_pid(descriptor: int) -> int:

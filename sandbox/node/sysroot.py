@@ -32,6 +32,13 @@ class Deployment:
         """`/var` of its stateroot."""
         return self.root.parents[1] / "var"
 
+    @property
+    def release(self) -> str:
+        """OpenShift version whose operating system this is; "" if it is not one of a sandbox."""
+        text = (self.root / "usr/lib/os-release").read_text()
+        found = re.search(r'^SANDBOX_RELEASE="(.*)"$', text, re.MULTILINE)
+        return found[1] if found else ""
+
 
 def initialise_sysroot(runner: Runner, sysroot: Path) -> None:
     """Make an empty sysroot in the empty folder `sysroot`. Raises CommandError."""

@@ -22,8 +22,11 @@ MakeSandbox = Callable[..., Sandbox]
 
 
 def install_bare(directory: Path) -> Sandbox:
-    """A node without a cluster, not started."""
+    """A node without a cluster, and with nothing outside of it; not started."""
     sandbox = Sandbox(directory)
+    sandbox.layout.make_directories()
+    for part in ("registry-down", "s3-down"):
+        sandbox.faults.set(part)
     sandbox.create(Identity.make("4.15.0"))
     disable_unit("kubelet.service", str(choose_deployment(sandbox.layout.sysroot).root))
     return sandbox
