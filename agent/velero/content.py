@@ -11,8 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from agent.kube.waves import ANNOTATION as WAVE_ANNOTATION
-from agent.kube.waves import WaveError, read_wave
+from agent.kube.manifests import WAVE_ANNOTATION, WaveError, read_wave
 from agent.velero.apply_label import ANNOTATION, ApplyLabelError, LabelTarget, parse_apply_label
 from agent.velero.filters import uses_scoped_lists
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -63,7 +64,11 @@ def decode_stream(text: str | bytes) -> tuple[list[Object], list[str]]:
 
 def _read_json(text: str) -> Iterator[Any]:
     """Yield JSON objects one after the other; what is no JSON may still be YAML (`{a: b}`, `---` between objects)."""
-    decoder = json.JSONDecoder(parse_float=lambda digits: normalize_float(float(digits)), parse_constant=_refuse)
+    decoder = json.JSONDecoder(
+        parse_float=lambda digits: normalize_float(float(digits)),
+        parse_constant=_refuse_constant,
+        object_pairs_hook=_refuse_repeated_keys,
+    )
     position, count = _skip_space(text, 0), 0
     while position < len(text):
         try:
@@ -122,6 +127,10 @@ def _check_object(document: Any) -> Object:
         raise DocumentError(f"{wrong} is a {_type_name(value)} in '{_show(document)}'")
     if not document.get("apiVersion") or not isinstance(document["apiVersion"], str):
         raise DocumentError(f"apiVersion is missing in '{_show(document)}'")
+    try:
+        json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise DocumentError(f"a text is not valid Unicode in '{_show(document)}'") from error
     for key in ("uid", "resourceVersion"):
         metadata.pop(key, None)
     return document
@@ -133,7 +142,7 @@ def _show(document: Object) -> str:
     metadata = document.get("metadata")
     if isinstance(metadata, dict):
         shown["metadata"] = {key: metadata[key] for key in _SHOWN_METADATA if key in metadata}
-    text = json.dumps(shown, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+    text = json.dumps(shown, separators=(",", ":"), sort_keys=True)
     return text if len(text) <= 400 else text[:400] + "..."
 
 
@@ -151,8 +160,16 @@ def _describe_json(error: Exception, text: str, position: int) -> str:
     return f"line {text.count(chr(10), 0, position) + 1}: {error}"
 
 
-def _refuse(word: str) -> None:
+def _refuse_constant(word: str) -> None:
     raise ValueError(f"unsupported value: {word}")
+
+
+def _refuse_repeated_keys(pairs: list[tuple[str, Any]]) -> Object:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        repeated = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+        raise ValueError(f'mapping key "{repeated[:100]}" already defined')
+    return result
 
 
 def _skip_space(text: str, position: int) -> int:

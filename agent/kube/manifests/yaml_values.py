@@ -137,7 +137,7 @@ class _Builder:
 
 
 class _Mapping:
-    """A mapping that is being read; of two equal keys the last one counts, merged keys (`<<`) count least."""
+    """A mapping that is being read. A key given twice would silently lose data; merged keys (`<<`) count least."""
 
     def __init__(self) -> None:
         self._key: Any = _NO_KEY
@@ -147,6 +147,8 @@ class _Mapping:
     def add(self, value: Any) -> None:
         if self._key is _NO_KEY:
             self._key = value if value is _MERGE else _to_key(value)
+            if self._key in self._items:
+                raise ValueError(f'mapping key "{self._key[:100]}" already defined')
         elif self._key is _MERGE:
             self._merge(value)
             self._key = _NO_KEY

@@ -105,10 +105,6 @@ def test_aliases_and_merge_keys_are_copies() -> None:
     assert objects[0]["base"] == {"x": 1, "y2": [1]}
 
 
-def test_the_last_of_equal_keys_counts() -> None:
-    assert read_field("{a: 1, a: 2}") == {"a": 2}
-
-
 def test_what_only_a_server_sets_is_dropped() -> None:
     objects, _ = decode_stream("apiVersion: v1\nkind: A\nmetadata: {name: a, uid: u, resourceVersion: '1'}")
     assert objects[0]["metadata"] == {"name": "a"}
@@ -143,6 +139,10 @@ def test_what_only_a_server_sets_is_dropped() -> None:
         (f"{A}x: .inf", "error converting YAML to JSON: yaml: line 4: unsupported value: inf"),
         (f"{A}? [a]\n: b", "error converting YAML to JSON: yaml: line 4: unsupported map key: list"),
         (f"{A}~: b", "error converting YAML to JSON: yaml: line 4: unsupported map key: null"),
+        (f"{A}x: {{a: 1, a: 2}}", 'error converting YAML to JSON: yaml: line 4: mapping key "a" already defined'),
+        (f'{B}{{"a": 1, "a": 2}}', 'json: line 1: mapping key "a" already defined'),
+        (f'{A}x: "\\ud800"', "error converting YAML to JSON: yaml: "),
+        (B.replace("}}", '}, "x": "\\ud800"}'), "a text is not valid Unicode in "),
         (f"{A}x: !foo b", "error converting YAML to JSON: yaml: line 4: cannot decode 'b' as !foo"),
         (f"{A}x: *nowhere", "error converting YAML to JSON: yaml: line 4: unknown anchor 'nowhere' referenced"),
         (f"{A}x: \x01", "error converting YAML to JSON: yaml: control characters are not allowed"),
