@@ -21,10 +21,12 @@ from sandbox.controlplane import LEAN_CONTROLLERS, ControlPlane, find_binaries
 from sandbox.controlplane.binaries import knows_gate
 from sandbox.controlplane.pki import Pki, write_private
 from sandbox.controlplane.plane import SERVER_NAMES
+from sandbox.faults import Faults
+from sandbox.lvms.driver import LvmsDriver
+from sandbox.velero.server import VeleroServer
 
 CONTROLLERS = (
     *LEAN_CONTROLLERS,
-    "cronjob",
     "persistentvolume-binder",
     "pvc-protection",
     "pv-protection",
@@ -33,7 +35,6 @@ CONTROLLERS = (
 )
 
 _POD_GRACE_SECONDS = 2.0
-_SERVER_GRACE_SECONDS = 3.0
 
 _log = logging.getLogger(__name__)
 
@@ -119,6 +120,8 @@ class Cluster:
             "kubelet API": self._server.run,
             "kubelet": self._kubelet.run,
             "node": node.run,
+            "LVM Storage": LvmsDriver(self.client, self.config.lvm_dir, self.config.node_name).run,
+            "Velero": VeleroServer(self.client, faults=Faults(self.config.faults_file)).run,
         }
         for name, work in works.items():
             self._parts.start(name, work)
@@ -133,7 +136,7 @@ class Cluster:
         if self._client:
             self._client.close()
         self._parts.stop(timeout_seconds=2)
-        self.control_plane.stop(grace_seconds=_SERVER_GRACE_SECONDS)
+        self.control_plane.stop()
 
 
 def _lean_flags() -> dict[str, str]:

@@ -17,6 +17,7 @@ from sandbox.cluster.kubelet.downward import PodConfigError
 from sandbox.cluster.kubelet.environment import build_environment, command_line, expand
 from sandbox.cluster.kubelet.images import check_program, entrypoint
 from sandbox.cluster.kubelet.logs import log_path
+from sandbox.cluster.kubelet.portmap import map_ports, translate_address
 from sandbox.cluster.kubelet.runtime import Container, Runtime
 from sandbox.cluster.kubelet.sources import ApiSources
 from sandbox.cluster.kubelet.status import format_time
@@ -49,20 +50,24 @@ class ContainerStarter:
         self, pod: Object, spec: Object, volumes: PodVolumes, restarts: int, on_exit: Callable[[int], None]
     ) -> Container:
         """Start a container. Raises PodConfigError while something that it needs is missing."""
-        plan = self._plan(pod, spec, volumes)
+        ports = map_ports(pod, spec)
+        plan = self._plan(pod, spec, volumes, ports)
         log = log_path(self.logs, pod, spec["name"], restarts)
         try:
-            return self.runtime.start(plan, log, on_exit)
+            container = self.runtime.start(plan, log, on_exit)
         except OSError as error:
             raise PodConfigError(f"exec: bwrap: {error}; install the package bubblewrap") from error
+        container.ports = ports
+        return container
 
-    def _plan(self, pod: Object, spec: Object, volumes: PodVolumes) -> ContainerPlan:
+    def _plan(self, pod: Object, spec: Object, volumes: PodVolumes, ports: dict[int, int]) -> ContainerPlan:
         sources = ApiSources(self.client, pod["metadata"]["namespace"])
         environment = build_environment(pod, spec, sources, self._allocatable, self._base_environment(pod))
+        environment = {name: translate_address(value, ports) for name, value in environment.items()}
         mounts = _mounts(spec, volumes, environment)
         known = entrypoint(spec.get("image", ""))
         if spec.get("command"):
-            command = command_line(spec, environment, [])
+            command = [translate_address(word, ports) for word in command_line(spec, environment)]
         elif known:
             command = known
         else:

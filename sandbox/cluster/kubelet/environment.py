@@ -40,10 +40,9 @@ def build_environment(
     return variables
 
 
-def command_line(container: Object, variables: Mapping[str, str], entrypoint: list[str]) -> list[str]:
-    """Program and arguments; `entrypoint` takes the place of a missing `command`."""
-    command, args = container.get("command") or entrypoint, container.get("args") or []
-    return [expand(word, variables) for word in (*command, *args)]
+def command_line(container: Object, variables: Mapping[str, str]) -> list[str]:
+    """Program and arguments of a container that has a command."""
+    return [expand(word, variables) for word in (*container["command"], *(container.get("args") or []))]
 
 
 def _whole_source(entry: Object, sources: Sources) -> Iterator[tuple[str, str]]:

@@ -5,6 +5,7 @@ A text that did not end with a line break is marked `P`, all others `F`. Times a
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -19,6 +20,8 @@ from agent.kube import Object
 _LINE_LIMIT = 16 * 1024
 _FILE_LIMIT = 10 * 1024 * 1024
 _FOLLOW_SECONDS = 10.0
+
+_log = logging.getLogger(__name__)
 
 changed = threading.Condition()
 """Notified whenever any log grew or any container ended: those who follow a log look again."""
@@ -68,9 +71,10 @@ class LogWriter:
             return
         if self._size > _FILE_LIMIT:
             self._rotate()
-        data = b"".join(entries)
-        os.write(self._file, data)
-        self._size += len(data)
+        try:
+            self._size += os.write(self._file, b"".join(entries))
+        except OSError as error:  # a full disk: the container goes on, its output is lost
+            _log.warning("%s: %s", self._path, error)
         with changed:
             changed.notify_all()
 

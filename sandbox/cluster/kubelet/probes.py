@@ -41,21 +41,23 @@ class Probe:
         """Whether it has failed often enough."""
         return self.failures >= int(self.spec.get("failureThreshold", 3))
 
-    def run(self, container: Container, ports: list[Object]) -> None:
+    def run(self, container: Container, declared: list[Object]) -> None:
         """Ask once, and note the answer."""
         self.due = time.monotonic() + self.spec.get("periodSeconds", 10)
-        self.last_problem = ask(self.spec, container, ports)
+        self.last_problem = ask(self.spec, container, declared)
         self.passes, self.failures = (0, self.failures + 1) if self.last_problem else (self.passes + 1, 0)
 
 
-def ask(spec: Object, container: Container, ports: list[Object]) -> str:
-    """What is wrong according to the probe; "" if it succeeds."""
+def ask(spec: Object, container: Container, declared: list[Object]) -> str:
+    """What is wrong according to the probe; "" if it succeeds. `declared` are the container's `ports`."""
     timeout = spec.get("timeoutSeconds", 1)
     try:
         if action := spec.get("httpGet"):
-            return _ask_http(action, timeout, ports)
+            return _ask_http(action, timeout, _port(action, declared, container))
         if action := spec.get("tcpSocket"):
-            with socket.create_connection((action.get("host") or _LOOPBACK, _port(action, ports)), timeout):
+            with socket.create_connection(
+                (action.get("host") or _LOOPBACK, _port(action, declared, container)), timeout
+            ):
                 return ""
         if action := spec.get("exec"):
             return _ask_program(action["command"], timeout, container)
@@ -64,8 +66,8 @@ def ask(spec: Object, container: Container, ports: list[Object]) -> str:
     return "a sandbox has no probes of this kind: " + ", ".join(key for key in spec if isinstance(spec[key], dict))
 
 
-def _ask_http(action: Object, timeout: float, ports: list[Object]) -> str:
-    host, port = action.get("host") or _LOOPBACK, _port(action, ports)
+def _ask_http(action: Object, timeout: float, port: int) -> str:
+    host = action.get("host") or _LOOPBACK
     connection: http.client.HTTPConnection
     if action.get("scheme") == "HTTPS":
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -91,11 +93,10 @@ def _ask_program(command: list[str], timeout: float, container: Container) -> st
     return "" if done.returncode == 0 else f"exit code {done.returncode}: {(done.stdout + done.stderr).strip()}"
 
 
-def _port(action: Object, ports: list[Object]) -> int:
-    port = action["port"]
-    if isinstance(port, int):
-        return port
-    named = next((entry["containerPort"] for entry in ports if entry.get("name") == port), None)
-    if named is None:
-        raise OSError(f"the container has no port called {port}")
-    return int(named)
+def _port(action: Object, declared: list[Object], container: Container) -> int:
+    name = action["port"]
+    named = {entry.get("name"): entry["containerPort"] for entry in declared}
+    port = name if isinstance(name, int) else named.get(name)
+    if port is None:
+        raise OSError(f"the container has no port called {name}")
+    return container.ports.get(port, int(port))

@@ -7,6 +7,7 @@ forked), hence with the process, however it ends.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import select
 import selectors
@@ -24,6 +25,8 @@ from sandbox.cluster.kubelet.logs import LogWriter
 
 _CHUNK_BYTES = 64 * 1024
 
+_log = logging.getLogger(__name__)
+
 OnExit = Callable[[int], None]
 
 
@@ -34,6 +37,8 @@ class Container:
         self._process = process
         self.init_pid: int | None = None
         """The first process in the container's process namespace (bubblewrap itself); known soon after the start."""
+        self.ports: dict[int, int] = {}
+        """Declared port -> the port of the machine that stands for it."""
 
     @property
     def running(self) -> bool:
@@ -109,7 +114,15 @@ class Runtime:
     def _loop(self) -> None:
         while not self._stopping:
             for key, _ in self._selector.select():
-                key.data()
+                if self._selector.get_map().get(key.fileobj) is key:  # not closed by the one before it
+                    self._handle(key)
+
+    def _handle(self, key: selectors.SelectorKey) -> None:
+        try:
+            key.data()
+        except Exception:  # noqa: BLE001 - one container's trouble must not end the thread, all others would die with it
+            _log.exception("a container's output is lost from here on")
+            self._forget(key.fd)
 
     def _do_jobs(self) -> None:
         os.eventfd_read(self._wake)
@@ -174,16 +187,18 @@ class Runtime:
         pidfd = os.pidfd_open(process.pid)
 
         def reap() -> None:
-            for fd in outputs:
-                while fd in self._selector.get_map():
-                    if not _is_readable(fd):
-                        self._forget(fd)  # somebody outside the container holds the other end
-                        break
-                    self._selector.get_key(fd).data()
-            writer.close()
-            code = process.wait()
-            self._forget(pidfd)
-            on_exit(code if code >= 0 else 128 - code)
+            try:
+                for fd in outputs:
+                    while fd in self._selector.get_map():
+                        if not _is_readable(fd):
+                            self._forget(fd)  # somebody outside the container holds the other end
+                            break
+                        self._selector.get_key(fd).data()
+                writer.close()
+            finally:
+                code = process.wait()
+                self._forget(pidfd)
+                on_exit(code if code >= 0 else 128 - code)
 
         self._selector.register(pidfd, selectors.EVENT_READ, reap)
 

@@ -5,6 +5,7 @@ Only the API server gets in: its client certificate must be signed by the cluste
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import socket
@@ -83,10 +84,10 @@ class _Handler(BaseHTTPRequestHandler):
         elif url.path == "/healthz":
             self._answer(HTTPStatus.OK, "ok")
         elif _TALKS.match(url.path):
-            self._answer(
-                HTTPStatus.NOT_IMPLEMENTED,
-                "a sandbox knows no exec, attach and port-forward: use `lca sandbox exec -- COMMAND` on the node",
-            )
+            text = "a sandbox knows no exec, attach and port-forward: use `lca sandbox exec -- COMMAND` on the node"
+            # the API server hands this answer on as it is, and kubectl looks for the message in a Status
+            status = {"apiVersion": "v1", "kind": "Status", "status": "Failure", "message": text}
+            self._answer(HTTPStatus.NOT_IMPLEMENTED, json.dumps(status), "application/json")
         else:
             self._answer(HTTPStatus.NOT_FOUND, f"the kubelet of a sandbox does not serve {url.path}")
 
@@ -126,10 +127,10 @@ class _Handler(BaseHTTPRequestHandler):
                 self.wfile.flush()
         self.wfile.write(b"0\r\n\r\n")
 
-    def _answer(self, status: HTTPStatus, text: str) -> None:
+    def _answer(self, status: HTTPStatus, text: str, kind: str = "text/plain") -> None:
         body = text.encode()
         self.send_response(status)
-        self.send_header("Content-Type", "text/plain")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)

@@ -256,7 +256,8 @@ class PodWorker:
         kinds = {"startup": "startupProbe", "readiness": "readinessProbe", "liveness": "livenessProbe"}
         slot.probes = [Probe.begin(kind, slot.spec[key]) for kind, key in kinds.items() if slot.spec.get(key)]
         self._judge(slot)
-        self._starter.report(self._pod, "Normal", "Started", f"Started container {record.name}")
+        ports = "".join(f", port {declared} is {real}" for declared, real in slot.process.ports.items())
+        self._starter.report(self._pod, "Normal", "Started", f"Started container {record.name}{ports}")
         return self._watch(slot, now)
 
     def _watch(self, slot: _Slot, now: float) -> float | None:

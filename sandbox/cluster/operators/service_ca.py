@@ -22,6 +22,7 @@ _ANNOTATIONS = (
     "service.alpha.openshift.io/serving-cert-secret-name",
 )
 _LIFE = timedelta(days=730)
+_COMMON_NAME_LIMIT = 64  # of X.509; clients look at the alternative names only
 
 
 class ServiceCertificates:
@@ -73,7 +74,7 @@ def issue_certificate(ca_pem: bytes, ca_key_pem: bytes, names: list[str]) -> tup
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     certificate = (
         x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])]))
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0][:_COMMON_NAME_LIMIT])]))
         .issuer_name(authority.subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
