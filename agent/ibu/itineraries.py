@@ -36,6 +36,7 @@ class StageContext:
 
 
 ITINERARIES: dict[Work, str] = {
+    Work.PREP: "agent.ibu.prep.itinerary:PREP",
     Work.ABORT: "agent.ibu.cleanup.itinerary:ABORT",
     Work.FINALIZE: "agent.ibu.cleanup.itinerary:FINALIZE",
 }
