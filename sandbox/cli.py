@@ -12,10 +12,12 @@ from typing import Any, NoReturn
 
 import click
 
+from agent.kube.errors import ApiError
 from hostops.runner import CommandError
 from sandbox.faults import KNOWN, FaultError
 from sandbox.node.identity import Identity
 from sandbox.node.ports import PortTakenError
+from sandbox.node.readiness import NotIdleError
 from sandbox.node.requests import NotRunningError, RefusedError
 from sandbox.node.requirements import RequirementsError
 from sandbox.node.sandbox import Sandbox, SandboxError
@@ -23,7 +25,7 @@ from sandbox.node.seed import BROKEN, make_seed
 from sandbox.node.sysroot import NoDeploymentError
 
 _FAILURES = (
-    *(CommandError, NoDeploymentError, NotRunningError, OSError, PortTakenError, RefusedError),
+    *(ApiError, CommandError, NotIdleError, NoDeploymentError, NotRunningError, OSError, PortTakenError, RefusedError),
     *(RequirementsError, SandboxError, subprocess.CalledProcessError),
 )
 

@@ -29,6 +29,7 @@ from sandbox.node.inotify import DirectoryWatch
 from sandbox.node.installation import install_node
 from sandbox.node.interpreter import APPLICATION
 from sandbox.node.ports import Ports, PortTakenError
+from sandbox.node.readiness import wait_idle
 from sandbox.node.requests import NotRunningError, ask_supervisor, list_units
 from sandbox.node.requirements import check_requirements
 from sandbox.node.standins import install_programs
@@ -75,15 +76,17 @@ class Sandbox:
             return not taken
 
     def up(self, identity: Identity, *, owner_pid: int | None = None, say: Say = lambda _: None) -> None:
-        """Make the sandbox unless it exists, start it unless it runs; return when the node's cluster is ready.
+        """Make the sandbox unless it exists, start it unless it runs; return when ImageBasedUpgrade `upgrade` is Idle.
 
         `identity` counts for a new sandbox only. With `owner_pid` it ends when that process ends.
-        Raises RequirementsError, PortTakenError, SandboxError, OSError, CommandError.
+        Raises RequirementsError, PortTakenError, SandboxError, NotIdleError, ApiError, OSError, CommandError.
         """
         self.create(identity, say)
         if self.start(owner_pid):
             say("booting")
         self.wait_ready()
+        say("waiting for the upgrade agent")
+        wait_idle(self.layout.kubeconfig, UP_SECONDS)
 
     def create(self, identity: Identity, say: Say = lambda _: None, *, registry: str | None = None) -> None:
         """Make the sandbox unless it exists; see `up`. `registry` is the one it pulls from, if not its own."""
