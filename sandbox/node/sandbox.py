@@ -45,7 +45,7 @@ from sandbox.node.tree import commit_release
 Say = Callable[[str], None]
 """Takes a line about progress."""
 
-UP_SECONDS = 60.0
+UP_SECONDS = 180.0
 DOWN_SECONDS = 60.0
 
 
@@ -112,6 +112,9 @@ class Sandbox:
             while not self.layout.cluster_ready.exists():
                 if not self.is_running:
                     raise SandboxError(f"the sandbox ended: {self._last_words()}")
+                kubelet = [unit for unit in list_units(self.layout) if unit["name"] == "kubelet.service"]
+                if kubelet and kubelet[0]["active"] == "failed":
+                    raise SandboxError(f"the cluster does not start: {last_line(self.layout.logs / 'kubelet.log')}")
                 if time.monotonic() > deadline:
                     raise SandboxError(f"the cluster is not ready after {timeout_seconds:g} s; {self._where_to_look()}")
                 select.select([watch.fileno()], [], [], 1.0)
@@ -286,10 +289,14 @@ class Sandbox:
             os.close(descriptor)
 
     def _last_words(self) -> str:
-        message = self.state().get("message")
-        log = self.layout.logs / "supervisor.log"
-        lines = log.read_text(errors="replace").splitlines() if log.exists() else []
-        return f"{message or (lines or ['no message'])[-1]}; {self._where_to_look()}"
+        message = self.state().get("message") or last_line(self.layout.logs / "supervisor.log")
+        return f"{message}; {self._where_to_look()}"
 
     def _where_to_look(self) -> str:
         return f"see supervisor.log, node.log and kubelet.log in {self.layout.logs}"
+
+
+def last_line(log: Path) -> str:
+    """The last line that a program, not systemd, wrote to its log."""
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    return next((line for line in reversed(lines) if line and " systemd[1]: " not in line), "no message")
