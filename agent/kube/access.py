@@ -64,7 +64,7 @@ class Access:
             with tempfile.TemporaryDirectory(prefix="kube-access-") as directory:  # the loader unpacks keys to files
                 _load_kubeconfig(location, context, configuration, directory)
                 return cls._from_configuration(configuration)
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise AccessError(f"kubeconfig {location}: {_mask_entries(str(error))}") from error
         except (OSError, yaml.YAMLError) as error:
             raise AccessError(f"kubeconfig {location} cannot be read: {error}") from error
@@ -124,18 +124,18 @@ class Access:
 
 def _load_kubeconfig(location: str, context: str | None, configuration: Any, directory: str) -> None:
     """Fill `configuration` from a kubeconfig; keys that are in the file go to files below `directory`."""
-    merged = kubernetes_modules.kube_config.KubeConfigMerger(location).config
-    if merged is None:
-        raise ValueError("there is no such file; set KUBECONFIG or name the right one")
     modules = kubernetes_modules
-    if any("auth-provider" in (entry.value.get("user") or {}) for entry in merged.value["users"]):
-        modules = import_configuration_modules(lean=False)
     try:
+        merged = modules.kube_config.KubeConfigMerger(location).config
+        if merged is None:
+            raise ValueError("there is no such file; set KUBECONFIG or name the right one")
+        if any("auth-provider" in (entry.value.get("user") or {}) for entry in merged.value["users"]):
+            modules = import_configuration_modules(lean=False)
         loader = modules.kube_config.KubeConfigLoader(
             merged, active_context=context, config_base_path=None, temp_file_path=directory
         )
         loader.load_and_set(configuration)
-    except modules.config_exception.ConfigException as error:
+    except (kubernetes_modules.config_exception.ConfigException, modules.config_exception.ConfigException) as error:
         raise ValueError(str(error)) from error
     user_name = loader.current_context["context"].get("user")
     user = merged["users"].get_with_name(user_name, safe=True) if user_name else None

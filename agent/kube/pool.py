@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import urllib3
+from urllib3.exceptions import InsecureRequestWarning
 
 from agent.kube.access import Access, kubernetes_modules
 
 _CONNECTIONS_KEPT = 16
+_log = logging.getLogger(__name__)
 
 
 def build_pool(access: Access) -> urllib3.PoolManager:
@@ -21,6 +24,8 @@ def build_pool(access: Access) -> urllib3.PoolManager:
         options["ssl_context"] = access.build_ssl_context()
         if access.insecure:
             options["assert_hostname"] = False
+            urllib3.disable_warnings(InsecureRequestWarning)  # one warning of ours instead of one per request
+            _log.warning("the certificate of %s is not verified, as configured", access.server)
         if access.tls_server_name:
             options["server_hostname"] = access.tls_server_name
     if access.proxy and not kubernetes_modules.rest.should_bypass_proxies(access.server, access.no_proxy):

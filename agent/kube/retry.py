@@ -31,7 +31,7 @@ class RetryPolicy:
         """
         if not isinstance(error, Transient) or (error.maybe_processed and not idempotent):
             return None
-        ceiling = min(self.first_delay_seconds * 2.0 ** (attempt - 1), self.longest_delay_seconds)
+        ceiling = min(self.first_delay_seconds * 2.0 ** min(attempt - 1, 32), self.longest_delay_seconds)
         jittered = random.uniform(ceiling / 2, ceiling)  # noqa: S311 (spreads load, keeps no secret)
         return max(jittered, error.retry_after_seconds or 0.0)
 

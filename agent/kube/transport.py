@@ -46,6 +46,7 @@ JSON_PATCH = "application/json-patch+json"
 
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 _AUTHORIZATION_KEPT_SECONDS = 10.0
+_RENEW_SECONDS = 5.0
 _READ_BYTES = 1 << 20
 
 
@@ -55,7 +56,6 @@ class _Session:
     def __init__(self, access: Access) -> None:
         self.access = access
         self.pool = build_pool(access)
-        self.since = time.monotonic()
         self._lock = threading.Lock()
         self._authorization: str | None = None
         self._authorization_until = 0.0
@@ -100,6 +100,7 @@ class Transport:
         self._user_agent = user_agent
         self._closed = threading.Event()
         self._renewing = threading.Lock()
+        self._renew_from = 0.0
         self._session = _Session(open_access())
 
     @property
@@ -195,8 +196,9 @@ class Transport:
         with self._renewing:
             if self._session is not refused:
                 return True  # another thread has renewed it
-            if time.monotonic() - refused.since < 1.0:
+            if time.monotonic() < self._renew_from:
                 return False
+            self._renew_from = time.monotonic() + _RENEW_SECONDS
             try:
                 self._session = _Session(self._open_access())
             except AccessError:
