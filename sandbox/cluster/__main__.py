@@ -38,6 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--config", type=Path, required=True, help="ClusterConfig as JSON")
     path = parser.parse_args(argv).config
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # what it warns of, the API client handles
     try:
         config = ClusterConfig.read(path)
     except (OSError, ValidationError) as error:

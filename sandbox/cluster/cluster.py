@@ -67,8 +67,7 @@ class Cluster:
     def start(self) -> None:
         """Start everything. Raises ControlPlaneError or ContentError, with nothing left running."""
         began = time.monotonic()
-        if self.config.ready_file:
-            self.config.ready_file.unlink(missing_ok=True)
+        self._forget_ready()
         self._issue_kubelet_client()
         self.control_plane.start()
         try:
@@ -86,6 +85,10 @@ class Cluster:
         seconds = (answered - began, time.monotonic() - answered)
         what = "first objects" if first else "cluster"
         _log.info("%s: API server after %.1f s, %s %.1f s later", self.config.domain, seconds[0], what, seconds[1])
+
+    def _forget_ready(self) -> None:
+        if self.config.ready_file:
+            self.config.ready_file.unlink(missing_ok=True)
 
     def _kubelet_flags(self) -> dict[str, str]:
         """How the API server finds the kubelet, and how they trust each other."""
@@ -128,6 +131,7 @@ class Cluster:
 
     def stop(self) -> None:
         """Stop everything: Pods, other parts, control plane; harmless when nothing runs."""
+        self._forget_ready()
         self._parts.stopping.set()
         if self._kubelet:
             self._kubelet.stop(_POD_GRACE_SECONDS)

@@ -44,7 +44,7 @@ class ClusterConfig(BaseModel):
     kubeconfigs: tuple[Path, ...] = ()
     """An administrator's kubeconfig is written to each of these as soon as the API server answers."""
     ready_file: Path | None = None
-    """Created when the API server answers and every object of a first boot exists; removed at the start."""
+    """Created when the API server answers and every object of a first boot exists; removed at start and stop."""
 
     # doors
     api_port: int = Field(ge=0, le=65535, default=0)

@@ -108,6 +108,7 @@ def scratch_config(folder: Path, **values: Any) -> ClusterConfig:
         "kubeconfigs": (folder / "kubeconfig",),
         "ready_file": folder / "ready",
         "operator_seconds": 0.05,
+        "deploy_dir": None,
     }
     return ClusterConfig.for_node_root(folder, **own, **values)
 
