@@ -9,6 +9,7 @@ import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from seeds.format import FORMAT_LABEL, FORMAT_VERSION, INFO_LABEL, SeedClusterInfo, TrustBundle
 from tests.host.images import Storage
@@ -51,10 +52,14 @@ class SeedFiles:
         return storage.push(name, self.files, labels)
 
 
-def build_seed(directory: Path) -> SeedFiles:
-    """Make the files of a seed image of `VERSION`."""
+def build_seed(directory: Path, more: Mapping[str, bytes] = MappingProxyType({})) -> SeedFiles:
+    """Make the files of a seed image of `VERSION`, with `more` files in its operating system."""
     repo = directory / "repo"
+    repo.mkdir(parents=True)
     call("ostree", f"--repo={repo}", "init", "--mode=bare")
+    for name, content in more.items():
+        (directory / "tree" / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / "tree" / name).write_bytes(content)
     commit = commit_tree(directory / "tree", repo, VERSION)
     subprocess.run(["tar", "czf", directory / "ostree.tgz", "-C", repo, "."], check=True)
     deployment = f"{commit}.0"
