@@ -12,30 +12,33 @@ from pathlib import Path
 from typing import Any
 
 
-def write_atomically(path: Path, content: str | bytes, mode: int = 0o600) -> None:
-    """Replace `path` by a file with `content` and `mode`; durable when this returns.
-
-    The folder must exist. Raises OSError; no temporary file stays behind then.
-    """
-    with replacing(path, mode) as file:
+def write_atomically(path: Path, content: str | bytes, mode: int = 0o600, *, durable: bool = True) -> None:
+    """Replace `path` by a file with `content` and `mode`; see `replacing`."""
+    with replacing(path, mode, durable=durable) as file:
         file.write(content.encode() if isinstance(content, str) else content)
 
 
 @contextlib.contextmanager
-def replacing(path: Path, mode: int = 0o600) -> Iterator[Any]:
-    """Yield a binary file that takes the place of `path` when the block ends without an exception."""
+def replacing(path: Path, mode: int = 0o600, *, durable: bool = True) -> Iterator[Any]:
+    """Yield a binary file that takes the place of `path` when the block ends without an exception.
+
+    It has survived a power loss from then on, unless `durable` is off: that is for files that mean nothing after one.
+    The folder must exist. Raises OSError; no temporary file stays behind then.
+    """
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
             os.fchmod(file.fileno(), mode)
             yield file
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-    sync_directory(path.parent)
+    if durable:
+        sync_directory(path.parent)
 
 
 def copy_atomically(source: Path, target: Path, mode: int | None = None) -> None:
@@ -46,9 +49,9 @@ def copy_atomically(source: Path, target: Path, mode: int | None = None) -> None
             shutil.copyfileobj(reader, writer, 1024 * 1024)
 
 
-def write_json(path: Path, value: Any, mode: int = 0o600) -> None:
-    """Write `value` as compact JSON; see `write_atomically`."""
-    write_atomically(path, json.dumps(value, separators=(",", ":"), ensure_ascii=False), mode)
+def write_json(path: Path, value: Any, mode: int = 0o600, *, durable: bool = True) -> None:
+    """Write `value` as compact JSON; see `replacing`."""
+    write_atomically(path, json.dumps(value, separators=(",", ":"), ensure_ascii=False), mode, durable=durable)
 
 
 def read_json(path: Path) -> Any:

@@ -41,10 +41,6 @@ class Podman:
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
 
-    def check_version(self) -> str:
-        """Return podman's version text; proves that podman can run."""
-        return self._runner.run("podman", "version").output
-
     def pull(self, image: str, authfile: str) -> None:
         """Pull an image; `authfile` is a host path."""
         self._runner.run("podman", "pull", "--authfile", authfile, image)

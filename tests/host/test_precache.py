@@ -74,7 +74,7 @@ def test_precache_without_credentials_says_which_file_is_missing(node, images):
 
 def test_precache_without_podman_says_so(node, images):
     (node.run / "bin/podman").symlink_to("standin")
-    node.break_command("podman version", "echo broken; exit 1")
+    node.break_command("podman images", "echo broken; exit 1")
     with pytest.raises(ProgramError, match="^failed to execute podman command: broken"):
         run(node, images)
 

@@ -79,14 +79,13 @@ def precache(
     """
     podman = Podman(runner)
     try:
-        podman.check_version()
+        stored = {digest for image in podman.images() for digest in image.digests}
     except CommandError as error:
         raise ProgramError(f"failed to execute podman command: {error}") from error
     if not root.path(request.authfile).exists():
         raise ProgramError(f"failed to get authfile for podman: {request.authfile} does not exist on the host")
     path = root.path(PROGRESS_FILE)
     files.make_directory(path.parent, 0o700)
-    stored = {digest for image in podman.images() for digest in image.digests}
     missing = [image for image in request.images if image not in stored]
     progress = Progress(total=len(request.images), pulled=len(request.images) - len(missing))
     progress.write(path)

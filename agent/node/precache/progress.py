@@ -31,7 +31,10 @@ class Progress:
         return replace(self, pulled=self.pulled + 1, failed=tuple(name for name in self.failed if name != image))
 
     def write(self, path: Path) -> None:
-        """Replace the progress file; an empty list of failures is null (prep.md 9.4). Raises OSError."""
+        """Replace the progress file; an empty list of failures is null (prep.md 9.4). Raises OSError.
+
+        A reboot ends the pulls, so the file is whole at any time but need not survive a power loss.
+        """
         failures = list(self.failed) or None
         counters = {"total": self.total, "pulled": self.pulled, "failed": len(self.failed), "failed_pulls": failures}
-        files.write_json(path, counters)
+        files.write_json(path, counters, durable=False)

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from agent.node.precache.program import PrecacheRequest, precache
@@ -23,7 +24,7 @@ from tools.bench.measure import Figure
 MIB = 1024**2
 STATEROOT = f"rhcos_{VERSION}"
 IMAGES = 50
-RUNS = 5
+RUNS = 3
 
 SETUP_BY_HAND = f"""
 set -e
@@ -51,7 +52,8 @@ podman rmi $IMAGE
 rm -rf $work
 sync -f /sysroot
 """
-PRECACHE_BY_HAND = "xargs -P 10 -I {} skopeo copy -q docker://{} containers-storage:{}"
+SKOPEO_BY_HAND = "xargs -P 10 -I {} skopeo copy -q docker://{} containers-storage:{}"
+PODMAN_BY_HAND = "xargs -P 10 -I {} podman pull -q --authfile /var/lib/kubelet/config.json {}"
 
 
 def measure() -> Iterator[Figure]:
@@ -70,7 +72,7 @@ def measure() -> Iterator[Figure]:
         node.trust_registry(registry.address)
         yield _measure_setup(node, publisher, "a seed of 10 KiB", build_seed(directory / "small"))
         yield _measure_setup(node, publisher, "a seed of 160 MiB", _build_large_seed(directory / "large"))
-        yield _measure_precache(node, publisher)
+        yield from _measure_precache(node, publisher)
 
 
 def _build_large_seed(directory: Path) -> SeedFiles:
@@ -98,20 +100,19 @@ def _measure_setup(node: ScratchNode, publisher: Storage, name: str, seed: SeedF
     return _compare(f"stateroot-setup, {name}", ours, "the same commands in a shell script", floor, reset)
 
 
-def _measure_precache(node: ScratchNode, publisher: Storage) -> Figure:
-    images = [publisher.push(f"bench/image{number}:1", {"f": os.urandom(256 * 1024)}) for number in range(IMAGES)]
+def _measure_precache(node: ScratchNode, publisher: Storage) -> Iterator[Figure]:
+    images = [publisher.push(f"bench/image{number}:1", {"f": os.urandom(2 * MIB)}) for number in range(IMAGES)]
     text = "\n".join(images)
 
     def ours() -> None:
         precache(PrecacheRequest(tuple(images)), node.root, node.runner)
 
-    def floor() -> None:
-        _run_on_node(node, PRECACHE_BY_HAND, {}, text)
-
     def reset() -> None:
         _run_on_node(node, "podman rmi -af", {})
 
-    return _compare(f"precache of {IMAGES} images", ours, "xargs -P 10 skopeo copy", floor, reset)
+    for floor_name, script in (("skopeo copy", SKOPEO_BY_HAND), ("podman pull", PODMAN_BY_HAND)):
+        floor = partial(_run_on_node, node, script, {}, text)
+        yield _compare(f"precache of {IMAGES} images", ours, f"xargs -P 10 {floor_name}", floor, reset)
 
 
 def _compare(
