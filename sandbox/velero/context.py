@@ -10,9 +10,6 @@ from agent.kube import Client, Kind, Object
 from sandbox.velero.injection import Injection
 from sandbox.velero.locations import Locations
 
-HELD_SECONDS = 0.5
-"""How often a run held by a fault is looked at again."""
-
 
 @dataclass
 class Context:
@@ -21,8 +18,8 @@ class Context:
     client: Client
     namespace: str
     injection: Injection
-    running: set[str] = field(default_factory=set)
-    """`<Kind>/<name>` of the runs in progress, held ones included."""
+    running: set[tuple[Kind, str]] = field(default_factory=set)
+    """Backups and Restores in progress, held ones included."""
 
     def __post_init__(self) -> None:
         self.locations = Locations(self.client, self.namespace)

@@ -53,7 +53,7 @@ class Deletions:
         name, backup_name = request["metadata"]["name"], request["spec"]["backupName"]
         if not backup_name:
             return ["spec.backupName is required"]
-        if f"Backup/{backup_name}" in self._context.running:
+        if (BACKUP, backup_name) in self._context.running:
             return ["backup is still in progress"]
         backup = self._context.find(BACKUP, backup_name)
         if backup is None:
