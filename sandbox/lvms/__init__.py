@@ -6,7 +6,6 @@ without its status gets a new, empty volume, and the old one stays on disk where
 it again).
 
 Left out: sizes are noted but not enforced; snapshots, clones, thin pools, raw block volumes, expansion; several nodes.
-A claim of a class that waits for its first consumer is served at once, for there is no scheduler.
 """
 
 from sandbox.lvms.definitions import crd_documents

@@ -12,6 +12,7 @@ from sandbox.lvms.volumes import DEFAULT_GROUP, LOGICAL_VOLUME, Disk, group_of
 DRIVER = "topolvm.io"
 FINALIZER = "topolvm.io/logicalvolume"
 PROVISIONED_BY = "pv.kubernetes.io/provisioned-by"
+SELECTED_NODE = "volume.kubernetes.io/selected-node"
 LVCREATE_SECONDS = 0.5
 """How long a new LogicalVolume waits for its volume. As on a node it must be longer than Velero needs between creating
 a LogicalVolume and writing its status back; whoever writes first decides which content is found."""
@@ -51,6 +52,9 @@ class LvmsDriver:
         class_name = claim["spec"].get("storageClassName")
         storage_class = self._client.find(STORAGE_CLASS, class_name) if class_name else None
         if storage_class is None or storage_class["provisioner"] != DRIVER:
+            return None
+        chosen = SELECTED_NODE in (claim["metadata"].get("annotations") or {})
+        if storage_class.get("volumeBindingMode") == "WaitForFirstConsumer" and not chosen:
             return None
         volume_name = f"pvc-{claim['metadata']['uid']}"
         logical = self._client.find(LOGICAL_VOLUME, volume_name)

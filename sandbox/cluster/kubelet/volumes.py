@@ -18,6 +18,7 @@ from sandbox.cluster.kubelet.downward import PodConfigError, field_value, resour
 from sandbox.cluster.kubelet.environment import all_containers
 from sandbox.cluster.kubelet.files import Content, write_payload
 from sandbox.cluster.kubelet.sources import ApiSources
+from sandbox.lvms import VolumeNotFoundError, find_volume
 
 TOKEN_FOLDER = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - a path
 TOKEN_VOLUME = "sandbox-service-account"  # noqa: S105 - a volume's name
@@ -195,13 +196,10 @@ class PodVolumes:
         return self._prepare_host_path(name, local)
 
     def _find_logical_volume(self, name: str, csi: Object) -> Path:
-        handle = csi["volumeHandle"]
-        found = next(iter(sorted(self._config.lvm_dir.glob(f"*/{handle}"))), None)
-        if found is None:
-            raise PodConfigError(
-                f'volume "{name}": {csi["driver"]} knows no logical volume {handle}: there is none in any volume group'
-            )
-        return found
+        try:
+            return find_volume(self._client, self._config.lvm_dir, csi["volumeHandle"])
+        except VolumeNotFoundError as error:
+            raise PodConfigError(f'MountVolume.SetUp failed for volume "{name}" : {error}') from error
 
 
 def _token_projection() -> Object:

@@ -34,14 +34,18 @@ def storage_class(client: Any, velero: Any, run_driver: Any) -> None:
     assert client.get(STORAGE_CLASS, "lvms-vg1")["provisioner"] == "topolvm.io"
 
 
+CLAIM_SPEC = {
+    "accessModes": ["ReadWriteOnce"],
+    "storageClassName": "lvms-vg1",
+    "resources": {"requests": {"storage": "1Gi"}},
+}
+CONSUMED = {"volume.kubernetes.io/selected-node": "sno1"}
+"""What the scheduler notes on a claim when its first Pod comes."""
+
+
 def claim_volume(velero: Any, namespace: str) -> Any:
     """A bound claim `db`; returns its volume."""
-    spec = {
-        "accessModes": ["ReadWriteOnce"],
-        "storageClassName": "lvms-vg1",
-        "resources": {"requests": {"storage": "1Gi"}},
-    }
-    velero.put("PersistentVolumeClaim", "db", namespace, spec=spec)
+    velero.put("PersistentVolumeClaim", "db", namespace, spec=CLAIM_SPEC, annotations=CONSUMED)
     return bound_volume(velero, namespace)
 
 
@@ -82,6 +86,15 @@ def test_claim_gets_a_volume_on_the_node(velero: Any, lvm: Path, run_driver: Any
     }
     assert volume["metadata"]["annotations"]["pv.kubernetes.io/provisioned-by"] == "topolvm.io"
     assert (lvm / "vg1" / logical["status"]["volumeID"]).is_dir()
+
+
+def test_claim_waits_for_its_first_consumer(velero: Any, run_driver: Any, namespace: str) -> None:
+    with run_driver():
+        waiting = velero.put("PersistentVolumeClaim", "later", namespace, spec=CLAIM_SPEC)
+        claim_volume(velero, namespace)
+        assert velero.client.find(LOGICAL_VOLUME, f"pvc-{waiting['metadata']['uid']}") is None
+        velero.client.patch_merge(CLAIM, "later", {"metadata": {"annotations": CONSUMED}}, namespace)
+        velero.wait(CLAIM, "later", namespace, lambda obj: obj["status"]["phase"] == "Bound")
 
 
 @pytest.mark.parametrize("policy", ["Delete", "Retain"])
