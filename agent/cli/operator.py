@@ -77,7 +77,7 @@ def command(**flags: str | bool | None) -> int:
     try:
         settings = load_settings(OperatorSettings, **flags)
     except SettingsError as error:
-        raise click.UsageError(str(error)) from error
+        raise click.UsageError(f"these settings can not be used:\n{error}") from error
     configure_logging(settings.log_format, settings.log_level)
     request = StopRequest()
     with stop_on_signals(request):
@@ -108,7 +108,10 @@ def run_operator(settings: OperatorSettings, request: StopRequest) -> int:
         check_container_storage(runner)
         ports = Ports(client, runner, root, settings.namespace, settings.pod_name or "", settings.precache_image)
         worker, watches = make_controller(ports, saved, metrics, threading.Lock())
-        parts: list[Part] = [worker, Watches(client, [*watches, watch_tls_profile(profile, request)])]
+        watching = Watches(
+            client, [*watches, watch_tls_profile(profile, request)], on_response=make_counter(client, metrics)
+        )
+        parts: list[Part] = [worker, watching]
         if settings.leader_elect:
             election = make_election(client, settings, request, metrics)
             if not election.acquire():
@@ -135,12 +138,18 @@ def connect(settings: OperatorSettings, metrics: Metrics) -> Client:
     """Connect to the API server and wait until it answers; every request is counted."""
     with Client.connect(settings.kubeconfig, policy=_START_POLICY) as patient:
         patient.version()
-        host = patient.access.server.partition("://")[2]
+    client = Client.connect(
+        settings.kubeconfig,
+        observer=lambda verb, _, status, __: count(_METHODS.get(verb, verb.upper()), status),
+    )
+    count = make_counter(client, metrics)
+    return client
 
-    def count(verb: str, _: str, status: int, __: float) -> None:
-        metrics.count_api_request(_METHODS.get(verb, verb.upper()), status or "<error>", host)
 
-    return Client.connect(settings.kubeconfig, observer=count)
+def make_counter(client: Client, metrics: Metrics) -> Callable[[str, int], None]:
+    """Return what counts an answer of the API server by method and HTTP status (0: there was none)."""
+    host = client.access.server.partition("://")[2]
+    return lambda method, status: metrics.count_api_request(method, status or "<error>", host)
 
 
 def apply_network_policies(client: Client, settings: OperatorSettings, metrics_port: int | None) -> None:
@@ -151,12 +160,8 @@ def apply_network_policies(client: Client, settings: OperatorSettings, metrics_p
 
 
 def read_tls_profile(client: Client) -> TlsProfile:
-    """Return the cluster's TLS profile; a cluster that has no such thing (a development cluster) gets the default."""
-    try:
-        return TlsProfile.of(client.get(_APISERVER, "cluster"))
-    except errors.KindNotServed:
-        log.info("not an OpenShift cluster, using the Intermediate TLS profile")
-        return TlsProfile()
+    """Return the cluster's TLS profile; Intermediate on a cluster that has no such thing (a development cluster)."""
+    return TlsProfile.of(client.find(_APISERVER, "cluster") or {})
 
 
 def watch_tls_profile(profile: TlsProfile, request: StopRequest) -> Watch:

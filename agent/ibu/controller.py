@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from datetime import timedelta
 
 from agent.ibu.ports import OADP_NAMESPACE, Ports
 from agent.ibu.reconcile import UpgradeController
@@ -22,8 +21,6 @@ CONTROLLER_NAME = "imagebasedupgrade"
 _JOB = Kind("batch", "v1", "Job")
 _BACKUP = Kind("velero.io", "v1", "Backup")
 _RESTORE = Kind("velero.io", "v1", "Restore")
-_RESYNC = timedelta(minutes=10)
-"""A deletion can go unnoticed while a watch is down for long; then this finds it."""
 
 
 def make_controller(
@@ -36,15 +33,18 @@ def make_controller(
         controller.reconcile,
         metrics.controller(CONTROLLER_NAME),
         exclusive=exclusive,
-        resync_after=_RESYNC,
     )
     wake = worker.queue.add
-    wake(Request(IBU_NAME))
+
+    def look() -> None:
+        wake(Request(IBU_NAME))
+
+    look()
     return worker, [
-        Watch(IBU, _on_upgrade(controller, wake)),
-        Watch(_JOB, _on_job(wake), ports.namespace),
-        Watch(_BACKUP, _on_phase_change(wake), OADP_NAMESPACE),
-        Watch(_RESTORE, _on_phase_change(wake), OADP_NAMESPACE),
+        Watch(IBU, _on_upgrade(controller, wake), on_open=look),
+        Watch(_JOB, _on_job(wake), on_open=look, namespace=ports.namespace),
+        Watch(_BACKUP, _on_phase_change(wake), on_open=look, namespace=OADP_NAMESPACE),
+        Watch(_RESTORE, _on_phase_change(wake), on_open=look, namespace=OADP_NAMESPACE),
     ]
 
 

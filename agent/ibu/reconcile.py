@@ -94,17 +94,22 @@ class UpgradeController:
             raw = self._ports.client.find(IBU, IBU_NAME)
             if raw is None:
                 self._dispose_deleted()
-            if raw is None or (not raw.get("status") and self._saved.exists()):
-                ensure_resource(self._ports.client, self._saved, self._now())
+            if self._must_be_made(raw) and ensure_resource(self._ports.client, self._saved, self._now()):
                 return None
         except errors.KindNotServed:
             log.warning("the CRD is not installed: kubectl apply -k deploy/", extra={"kind": str(IBU)})
             return _CRD_MISSING_DELAY
+        if raw is None:
+            return None
         resource = LiveResource(self._ports.client, raw)
         try:
             return self._work(resource)
         finally:
             self._last_seen = resource.raw
+
+    def _must_be_made(self, raw: Object | None) -> bool:
+        """There is no resource, or only an empty one and perhaps the saved state that belongs to it."""
+        return raw is None or (not raw.get("status") and self._saved.exists())
 
     def _dispose_deleted(self) -> None:
         """Save or forget the state of a resource that is gone, before anything else can be put in its place."""

@@ -15,22 +15,22 @@ log = logging.getLogger(__name__)
 _ATTEMPTS = 5
 
 
-def ensure_resource(client: Client, saved: SavedResource, now: datetime) -> None:
-    """Restore the saved resource, or create a fresh one where there is none; repeatable at any point.
+def ensure_resource(client: Client, saved: SavedResource, now: datetime) -> bool:
+    """Restore the saved resource, or create a fresh one where there is none; return whether anything was done.
 
-    Raises ApiError and OSError; the saved file is removed last, so that everything is done again then.
+    Raises ApiError and OSError; it may be repeated at any point, since the saved file is removed last.
     """
     found = saved.load()
     if isinstance(found, dict):
         try:
             _restore(client, found)
             saved.remove()
-            return
+            return True
         except (errors.Invalid, errors.BadRequest) as error:
             found = saved.move_aside(f"the API server refuses it: {error}")
     if isinstance(found, Damaged):
         log.error("saved resource can not be used", extra={"moved_to": found.moved_to, "reason": found.reason})
-    _create_fresh(client, found, now)
+    return _create_fresh(client, found, now)
 
 
 def describe_damage(damaged: Damaged) -> str:
@@ -48,23 +48,25 @@ def make_fresh() -> Object:
     return {"apiVersion": IBU.api_version, "kind": IBU.kind, "metadata": metadata, "spec": spec}
 
 
-def _create_fresh(client: Client, damaged: Damaged | None, now: datetime) -> None:
+def _create_fresh(client: Client, damaged: Damaged | None, now: datetime) -> bool:
     try:
-        created = client.create(make_fresh())
+        upgrade = client.create(make_fresh())
+        log.info("resource created", extra={"object": IBU_NAME})
     except errors.AlreadyExists:
-        return
-    log.info("resource created", extra={"object": IBU_NAME})
-    if damaged is None:
-        return
-    idle = {
-        "type": "Idle",
-        "status": "True",
-        "reason": "Idle",
-        "message": describe_damage(damaged),
-        "lastTransitionTime": format_time(now),
-        "observedGeneration": created["metadata"]["generation"],
-    }
-    client.update_status({**created, "status": {"conditions": [idle], "validNextStages": ["Prep"]}})
+        upgrade = client.get(IBU, IBU_NAME)
+        if damaged is None or upgrade.get("status"):
+            return False
+    if damaged is not None:
+        idle = {
+            "type": "Idle",
+            "status": "True",
+            "reason": "Idle",
+            "message": describe_damage(damaged),
+            "lastTransitionTime": format_time(now),
+            "observedGeneration": upgrade["metadata"]["generation"],
+        }
+        client.update_status({**upgrade, "status": {"conditions": [idle], "validNextStages": ["Prep"]}})
+    return True
 
 
 def _restore(client: Client, saved: Object) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import aiohttp
 
@@ -12,14 +13,22 @@ from agent.kube import Client
 from agent.runtime.lean_kopf import kopf
 from agent.runtime.schedule import Backoff
 
+OnRequest: TypeAlias = Callable[[str, str, bool], object]
+OnResponse: TypeAlias = Callable[[str, int], object]
+
 _SETTLED_SECONDS = 300.0
 
 
 class Login:
-    """Gives kopf a session at its start and a new one whenever the server answers 401 (a rotated token)."""
+    """Gives kopf a session at its start and a new one whenever the server answers 401 (a rotated token).
 
-    def __init__(self, client: Client) -> None:
+    `on_request` is called with method, path and whether it opens a watch, before a request is sent; `on_response` with
+    method and status of the answer.
+    """
+
+    def __init__(self, client: Client, on_request: OnRequest, on_response: OnResponse) -> None:
         self._access = client.access
+        self._trace = _make_trace(on_request, on_response)
         self._backoff: Backoff[None] = Backoff(initial=0.1, maximum=60.0)
         self._last = float("-inf")
         self._sessions: list[aiohttp.ClientSession] = []
@@ -47,6 +56,20 @@ class Login:
             connector=aiohttp.TCPConnector(limit=0, ssl=ssl_context),
             headers={"Authorization": authorization} if authorization else {},
             proxy=self._access.proxy,
+            trace_configs=[self._trace],
         )
         self._sessions.append(session)
         return kopf.AiohttpSession(server=self._access.server, aiohttp_session=session)
+
+
+def _make_trace(on_request: OnRequest, on_response: OnResponse) -> aiohttp.TraceConfig:
+    async def start(_: Any, __: Any, request: aiohttp.TraceRequestStartParams) -> None:
+        on_request(request.method, request.url.path, request.url.query.get("watch") == "true")
+
+    async def end(_: Any, __: Any, request: aiohttp.TraceRequestEndParams) -> None:
+        on_response(request.method, request.response.status)
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_start.append(start)
+    trace.on_request_end.append(end)
+    return trace

@@ -43,8 +43,8 @@ def configure_logging(log_format: LogFormat, level: str, stream: TextIO | None =
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     # What ends kopf is raised to agent.runtime.watches, which reports it in one line.
-    for module in ("running", "orchestration"):
-        logging.getLogger(f"kopf._core.reactor.{module}").setLevel(logging.CRITICAL)
+    for module in ("_core.reactor.running", "_core.reactor.orchestration", "activities"):
+        logging.getLogger(f"kopf.{module}").setLevel(logging.CRITICAL)
     if logging.getLogger().level > logging.DEBUG:
         for library in ("kopf", "asyncio", "urllib3"):
             logging.getLogger(library).setLevel(logging.WARNING)

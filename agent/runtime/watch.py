@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import TypeAlias
 
 from agent.kube import Event, Kind
@@ -17,9 +17,13 @@ class Watch:
     """A kind to watch, in one namespace or (None) everywhere; with `name` only the object of that name.
 
     `on_event` gets ADDED for every object that exists at the start and again after the stream was interrupted for long.
+    A deletion that falls into such an interruption is not reported, so `on_open`, called whenever the stream opens,
+    has to make sure that what should exist is looked at.
     """
 
     kind: Kind
     on_event: OnEvent
+    _: KW_ONLY
+    on_open: Callable[[], object] = lambda: None
     namespace: str | None = None
     name: str | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +16,8 @@ log = logging.getLogger(__name__)
 _RESTART_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)
 _MISSING_KIND_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0)
 _LONG_RUN_SECONDS = 300.0
+_TLS_CLOSING_SECONDS = 0.25
+"""aiohttp says goodbye on TLS connections in the background; its documentation gives this time for it."""
 
 
 class Watches:
@@ -22,10 +25,18 @@ class Watches:
 
     A kind that is not served (its CRD is not installed yet, or was removed) is looked for again at growing intervals;
     the others are watched meanwhile. When the API server refuses or fails for long, everything starts over.
+    `on_response` is called with method and status of every answer that kopf gets; `client` counts its own.
     """
 
-    def __init__(self, client: Client, watches: Sequence[Watch]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        watches: Sequence[Watch],
+        *,
+        on_response: Callable[[str, int], object] = lambda method, status: None,
+    ) -> None:
         self._client = client
+        self._on_response = on_response
         self._watches = tuple(watches)
         self._stopped = threading.Event()
         self._stop_loop: Callable[[], object] = lambda: None
@@ -69,6 +80,7 @@ class Watches:
                     "watches broke, starting over", extra={"reason": repr(error), "retry_seconds": delay_seconds}
                 )
                 await _wait(stop, delay_seconds)
+        await asyncio.sleep(_TLS_CLOSING_SECONDS)
 
     async def _run_once(self, stop: asyncio.Event) -> None:
         """Watch what is served until told to stop, until another kind is served too, or until an error."""
@@ -80,21 +92,23 @@ class Watches:
         if not served:
             await _wait(stop, _RESTART_SECONDS[1])
             return
-        leave = asyncio.Event()
-        tasks = [asyncio.create_task(self._watch(served, leave)), asyncio.create_task(stop.wait())]
+        watching = asyncio.create_task(self._watch(served))
+        reasons_to_leave: list[asyncio.Task[bool] | asyncio.Task[None]] = [asyncio.create_task(stop.wait())]
         if missing:
-            tasks.append(asyncio.create_task(self._wait_for_kind(missing)))
+            reasons_to_leave.append(asyncio.create_task(self._wait_for_kind(missing)))
+        tasks = [watching, *reasons_to_leave]
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        leave.set()
-        for task in tasks[1:]:
+        # Handlers only enqueue, so nothing is lost by cancelling; to leave gracefully takes kopf seconds.
+        for task in tasks:
             task.cancel()
-        await tasks[0]
+        with contextlib.suppress(asyncio.CancelledError):
+            await watching
 
-    async def _watch(self, served: Mapping[Watch, Resource], leave: asyncio.Event) -> None:
+    async def _watch(self, served: Mapping[Watch, Resource]) -> None:
         # A slow import: the controllers are at work by now.
         from agent.runtime.kopf_watching import watch_with_kopf
 
-        await watch_with_kopf(self._client, served, leave)
+        await watch_with_kopf(self._client, served, self._on_response)
 
     async def _wait_for_kind(self, missing: Sequence[Watch]) -> None:
         for attempt in range(1_000_000):

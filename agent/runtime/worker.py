@@ -39,8 +39,7 @@ class Worker:
 
     An exception of the reconciler is logged once with its traceback and retried with the key's back-off. A conflict
     only means that somebody else wrote first: the pass is dropped and repeated on the fresh object.
-    `exclusive` is held during a pass by controllers that must not work at the same time. After `resync_after` without
-    any reason an object is looked at again.
+    `exclusive` is held during a pass by controllers that must not work at the same time.
     """
 
     def __init__(
@@ -52,7 +51,6 @@ class Worker:
         exclusive: contextlib.AbstractContextManager[object] | None = None,
         queue: DelayQueue[Request] | None = None,
         backoff: Backoff[Request] | None = None,
-        resync_after: timedelta | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.controller = controller
@@ -61,7 +59,6 @@ class Worker:
         self._metrics = metrics
         self._exclusive = exclusive or contextlib.nullcontext()
         self._backoff: Backoff[Request] = backoff or Backoff()
-        self._resync_after = resync_after
         self._clock = clock
         self._thread = threading.Thread(target=self.run, name=controller, daemon=True)
         metrics.observe_queue(self.queue)
@@ -105,8 +102,6 @@ class Worker:
                 if after is not None:
                     measured.result = "requeue_after"
                     self.queue.add(request, after.total_seconds())
-                elif self._resync_after is not None:
-                    self.queue.add(request, self._resync_after.total_seconds())
 
     def _fields(self, request: Request, **more: object) -> dict[str, object]:
         return {"controller": self.controller, "object": str(request), **more}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import threading
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -68,7 +69,7 @@ def widget(client: Client) -> Iterator[Kind]:
 
 def test_watch_object_lifecycle_is_delivered_in_order(client: Client, namespace: str) -> None:
     received = Received()
-    with watching(client, Watch(CONFIG_MAP, received, namespace)):
+    with watching(client, Watch(CONFIG_MAP, received, namespace=namespace)):
         client.create(make_config_map(namespace, "a"))
         assert received.next("a").type == "ADDED"
         client.patch_merge(CONFIG_MAP, "a", {"data": {"k": "v"}}, namespace)
@@ -80,14 +81,14 @@ def test_watch_object_lifecycle_is_delivered_in_order(client: Client, namespace:
 def test_watch_existing_object_is_delivered_at_the_start(client: Client, namespace: str) -> None:
     received = Received()
     client.create(make_config_map(namespace, "before"))
-    with watching(client, Watch(CONFIG_MAP, received, namespace)):
+    with watching(client, Watch(CONFIG_MAP, received, namespace=namespace)):
         assert received.next("before").type == "ADDED"
 
 
 def test_watch_of_one_namespace_or_name_delivers_no_others(client: Client, namespace: str) -> None:
     received = Received()
     client.create(make_config_map("default", f"other-{namespace}"))
-    with watching(client, Watch(CONFIG_MAP, received, namespace, name="mine")):
+    with watching(client, Watch(CONFIG_MAP, received, namespace=namespace, name="mine")):
         client.create(make_config_map(namespace, "not-mine"))
         client.create(make_config_map(namespace, "mine"))
         seen = received._events.get(timeout=30)
@@ -97,7 +98,7 @@ def test_watch_of_one_namespace_or_name_delivers_no_others(client: Client, names
 
 def test_watch_kind_installed_later_is_watched_while_others_go_on(client: Client, namespace: str, widget: Kind) -> None:
     widgets, maps = Received(), Received()
-    with watching(client, Watch(widget, widgets), Watch(CONFIG_MAP, maps, namespace)):
+    with watching(client, Watch(widget, widgets), Watch(CONFIG_MAP, maps, namespace=namespace)):
         client.create(make_config_map(namespace, "meanwhile"))
         assert maps.next("meanwhile").type == "ADDED"
         install(client, widget)
@@ -108,7 +109,7 @@ def test_watch_kind_installed_later_is_watched_while_others_go_on(client: Client
 def test_watch_kind_removed_and_installed_again_goes_on(client: Client, namespace: str, widget: Kind) -> None:
     widgets, maps = Received(), Received()
     install(client, widget)
-    with watching(client, Watch(widget, widgets), Watch(CONFIG_MAP, maps, namespace)):
+    with watching(client, Watch(widget, widgets), Watch(CONFIG_MAP, maps, namespace=namespace)):
         client.create({"apiVersion": widget.api_version, "kind": "Widget", "metadata": {"name": "w"}})
         assert widgets.next("w").type == "ADDED"
         client.delete(CRD, f"widgets.{widget.group}")
@@ -116,6 +117,15 @@ def test_watch_kind_removed_and_installed_again_goes_on(client: Client, namespac
         install(client, widget)
         client.create({"apiVersion": widget.api_version, "kind": "Widget", "metadata": {"name": "again"}})
         assert widgets.next("again").type == "ADDED"
+
+
+def test_watch_opening_is_told_when_no_event_can_be_missed_any_more(client: Client, namespace: str) -> None:
+    received, opened = Received(), threading.Event()
+    with watching(client, Watch(CONFIG_MAP, received, on_open=opened.set, namespace=namespace)):
+        assert opened.wait(30)
+        client.create(make_config_map(namespace, "a"))
+        client.delete(CONFIG_MAP, "a", namespace)
+        assert [received.next("a").type, received.next("a").type] == ["ADDED", "DELETED"]
 
 
 def test_watched_object_carries_no_trace_of_the_watcher(client: Client, widget: Kind) -> None:

@@ -14,7 +14,7 @@ from agent.runtime.logs import LogFormat, configure_logging, mask_secrets
 def logging_as_before() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    kopf = ("kopf", "kopf._core.reactor.running", "kopf._core.reactor.orchestration")
+    kopf = ("kopf", "kopf._core.reactor.running", "kopf._core.reactor.orchestration", "kopf.activities")
     levels = {name: logging.getLogger(name).level for name in (*kopf, "asyncio", "urllib3")}
     yield
     root.handlers[:] = handlers
