@@ -55,5 +55,5 @@ def clean_up(context: StageContext) -> Outcome:
 
 
 _CLEAN_UP = Step("clean_up", clean_up)
-ABORT = Itinerary[StageContext]("abort", (_CLEAN_UP,))
-FINALIZE = Itinerary[StageContext]("finalize", (Step("wait_healthy", wait_healthy), _CLEAN_UP))
+ABORT: Itinerary[StageContext] = Itinerary("abort", (_CLEAN_UP,))
+FINALIZE: Itinerary[StageContext] = Itinerary("finalize", (Step("wait_healthy", wait_healthy), _CLEAN_UP))

@@ -8,7 +8,7 @@ from agent.ibu.cleanup.jobs import delete_job
 from agent.ibu.cleanup.parts import PartError, measure_elapsed
 from agent.ibu.itineraries import StageContext
 from agent.ibu.prep.jobs import STATEROOT_FINALIZER, STATEROOT_JOB
-from agent.kube import Kind, errors
+from agent.kube import Kind, Object, errors
 from hostops.rpmostree import DeploymentError
 from hostops.stateroots import StaterootError, Stateroots
 
@@ -23,7 +23,7 @@ def remove_stateroots(context: StageContext) -> str | None:
     ports = context.ports
     try:
         delete_job(ports.client, ports.namespace, STATEROOT_JOB, STATEROOT_FINALIZER)
-        pods = ports.client.list(POD, ports.namespace, labels=f"job-name={STATEROOT_JOB}")
+        pods = [p for p in ports.client.list(POD, ports.namespace, labels=f"job-name={STATEROOT_JOB}") if _runs(p)]
     except errors.ApiError as error:
         raise PartError(f"{_PREFIX}{error}") from error
     if pods:
@@ -39,3 +39,7 @@ def remove_stateroots(context: StageContext) -> str | None:
     except (StaterootError, DeploymentError) as error:
         raise PartError(f"failed to clean up host stateroot resources: {error}") from error
     return None
+
+
+def _runs(pod: Object) -> bool:
+    return (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")
