@@ -54,7 +54,8 @@ def _run(cluster: Cluster) -> int:
         cluster.start()
         _wait_for_death(cluster.control_plane.pids.values())
         cluster.control_plane.raise_if_dead()
-    except _Stop:
+    except _Stop as stop:
+        _log.info("stopping because of %s", stop)
         return 0
     except (ControlPlaneError, ContentError, errors.ApiError) as error:
         _log.critical("%s", error)
@@ -66,8 +67,8 @@ def _run(cluster: Cluster) -> int:
 def _ask_to_stop(number: int, _frame: FrameType | None) -> None:
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, signal.SIG_IGN)
-    _log.info("stopping because of %s", signal.Signals(number).name)
-    raise _Stop
+    # No logging here: the signal may have interrupted a log call, which is not reentrant.
+    raise _Stop(signal.Signals(number).name)
 
 
 def _wait_for_death(pids: Iterable[int]) -> None:

@@ -232,7 +232,20 @@ class Supervisor:
                 service.stop()
             elif service.pid is None:
                 service.start()
-                _log.info("%s serves on %s", name, service.address)
+                self._watch_service(name, service)
+
+    def _watch_service(self, name: str, service: Service) -> None:
+        """Start it again when it ends although nobody asked it to."""
+        _log.info("%s serves on %s", name, service.address)
+        assert service.pid is not None
+        descriptor = os.pidfd_open(service.pid)
+
+        def ended() -> None:
+            self._unwatch(descriptor)
+            if not self._stopping:
+                self._apply_faults()
+
+        self._watch(descriptor, ended)
 
     # -- plumbing ------------------------------------------------------------------------------------------------------
 
