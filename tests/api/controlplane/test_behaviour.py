@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from agent.kube import Client, Kind, Object
+
 Kubectl = Callable[..., str]
+SERVICE_ACCOUNT = Kind("", "v1", "ServiceAccount")
 
 GADGETS: dict[str, Any] = {
     "apiVersion": "apiextensions.k8s.io/v1",
@@ -73,9 +76,18 @@ def test_custom_resource_against_its_schema_is_refused(kubectl: Kubectl, gadgets
         kubectl("create", "-n", namespace, "-f-", stdin=make_gadget(size=0))
 
 
-def test_job_makes_its_pod_and_takes_it_along_when_deleted(kubectl: Kubectl, namespace: str) -> None:
+def wait_until(
+    client: Client, kind: Kind, name: str, test: Callable[[Object], object], namespace: str | None = None
+) -> None:
+    for event in client.watch(kind, namespace, name=name, timeout_seconds=30):
+        if test(event.object):
+            return
+    pytest.fail(f"{kind.kind} {name} did not get there")
+
+
+def test_job_makes_its_pod_and_takes_it_along_when_deleted(kubectl: Kubectl, client: Client, namespace: str) -> None:
     kubectl("create", "-n", namespace, "-f-", stdin=JOB)
-    kubectl("wait", "job/once", "-n", namespace, "--for=jsonpath={.status.active}=1", "--timeout=30s")
+    wait_until(client, Kind.of(JOB), "once", lambda job: job.get("status", {}).get("active") == 1, namespace)
     pod = kubectl("get", "pods", "-n", namespace, "-oname").strip()
     kubectl("delete", "job/once", "-n", namespace, "--cascade=background")
     kubectl("wait", pod, "-n", namespace, "--for=delete", "--timeout=30s")
@@ -88,13 +100,14 @@ def test_deleted_namespace_goes_away_with_its_content(kubectl: Kubectl) -> None:
     assert "short-lived" not in kubectl("get", "namespaces", "-oname")
 
 
-def test_role_view_is_filled(kubectl: Kubectl) -> None:
-    kubectl("wait", "clusterrole/view", "--for=jsonpath={.rules[0].verbs[0]}=get", "--timeout=30s")
+def test_role_view_is_filled(client: Client) -> None:
+    wait_until(client, Kind("rbac.authorization.k8s.io", "v1", "ClusterRole"), "view", lambda role: role["rules"])
 
 
-def test_service_account_token_is_known(kubectl: Kubectl, namespace: str) -> None:
-    kubectl("wait", "sa/default", "-n", namespace, "--for=jsonpath={.metadata.name}=default", "--timeout=30s")
-    review = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "metadata": {}}
-    token = kubectl("create", "token", "default", "-n", namespace).strip()
-    answer = json.loads(kubectl("create", "-f-", "-ojson", stdin={**review, "spec": {"token": token}}))
+def test_service_account_token_is_known(client: Client, namespace: str) -> None:
+    wait_until(client, SERVICE_ACCOUNT, "default", lambda _: True, namespace)
+    path = f"/api/v1/namespaces/{namespace}/serviceaccounts/default/token"
+    issued = client.request("POST", path, body={"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest"})
+    review = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": issued["status"]}
+    answer = client.request("POST", "/apis/authentication.k8s.io/v1/tokenreviews", body=review)
     assert answer["status"]["user"]["username"] == f"system:serviceaccount:{namespace}:default"
