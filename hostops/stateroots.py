@@ -75,9 +75,10 @@ class Stateroots:
         Raises DeploymentError when it cannot be told what is running, and StaterootError.
         """
         try:
-            for deployment in reversed(self._query_unbooted(stateroot)):
+            deployments = self._query_unbooted(stateroot)
+            for deployment in reversed(deployments):
                 self._ostree.undeploy(deployment.index)
-            if self._rpm_ostree.status().of_stateroot(stateroot):
+            if deployments and self._rpm_ostree.status().of_stateroot(stateroot):
                 raise StaterootError(f"{stateroot}: still deployed after undeploying it, its files are kept")
             if self._root.path(stateroot_path(stateroot)).exists():
                 remove_tree_below_sysroot(self._runner, stateroot_path(stateroot))
@@ -89,7 +90,8 @@ class Stateroots:
 
         Raises as `remove`.
         """
-        self._query_unbooted(stateroot)
+        if not self._query_unbooted(stateroot) and not self._root.path(stateroot_path(stateroot)).exists():
+            return
         for name in self._list_data(stateroot):
             try:
                 remove_tree_below_sysroot(self._runner, f"{stateroot_path(stateroot)}/{name}")
@@ -99,7 +101,7 @@ class Stateroots:
 
     def _list_data(self, stateroot: str) -> list[str]:
         folder = self._root.path(stateroot_path(stateroot))
-        return [entry.name for entry in folder.iterdir() if entry.name != "deploy"] if folder.exists() else []
+        return [entry.name for entry in folder.iterdir() if entry.name != "deploy"]
 
     def _query_unbooted(self, stateroot: str) -> Sequence[Deployment]:
         """Return the deployments of a stateroot that is not the running one. Raises DeploymentError, StaterootError."""

@@ -265,7 +265,7 @@ def set_up_stateroot(setup: Setup, itinerary: Itinerary[Setup] = SETUP_STATEROOT
 def _discard_stateroot(setup: Setup) -> None:
     try:
         remove_remains(setup)
-    except (DeploymentError, StaterootError) as error:
+    except (DeploymentError, StaterootError, OSError) as error:
         logger.warning("the half-built stateroot stays until the upgrade is aborted: %s", error)
 
 
@@ -273,9 +273,9 @@ def _release_seed_image(setup: Setup) -> None:
     image = setup.request.image
     try:
         files.remove_durably(setup.root.path(PULL_SECRET_FILE))
-        if setup.podman.is_mounted(image):
+        if setup.seed_folder or setup.podman.is_mounted(image):
             setup.podman.unmount_image(image)
-        if setup.podman.has_image(image):
+        if setup.seed_folder or setup.podman.has_image(image):
             setup.podman.remove_image(image)
     except (CommandError, PodmanError, OSError) as error:
         logger.warning("the seed image stays in the container storage: %s", error)
