@@ -11,6 +11,7 @@ import pytest
 from agent.kube import Client, Kind, Object
 
 Kubectl = Callable[..., str]
+POD = Kind("", "v1", "Pod")
 SERVICE_ACCOUNT = Kind("", "v1", "ServiceAccount")
 
 GADGETS: dict[str, Any] = {
@@ -79,8 +80,8 @@ def test_custom_resource_against_its_schema_is_refused(kubectl: Kubectl, gadgets
 def wait_until(
     client: Client, kind: Kind, name: str, test: Callable[[Object], object], namespace: str | None = None
 ) -> None:
-    for event in client.watch(kind, namespace, name=name, timeout_seconds=30):
-        if test(event.object):
+    with client.watch(kind, namespace, name=name, timeout_seconds=30) as watch:
+        if any(test(event.object) for event in watch):
             return
     pytest.fail(f"{kind.kind} {name} did not get there")
 
@@ -88,9 +89,11 @@ def wait_until(
 def test_job_makes_its_pod_and_takes_it_along_when_deleted(kubectl: Kubectl, client: Client, namespace: str) -> None:
     kubectl("create", "-n", namespace, "-f-", stdin=JOB)
     wait_until(client, Kind.of(JOB), "once", lambda job: job.get("status", {}).get("active") == 1, namespace)
-    pod = kubectl("get", "pods", "-n", namespace, "-oname").strip()
-    kubectl("delete", "job/once", "-n", namespace, "--cascade=background")
-    kubectl("wait", pod, "-n", namespace, "--for=delete", "--timeout=30s")
+    (pod,) = client.list(POD, namespace)
+    version = pod["metadata"]["resourceVersion"]
+    client.delete(Kind.of(JOB), "once", namespace)
+    with client.watch(POD, namespace, resource_version=version, timeout_seconds=30) as watch:
+        assert any(event.type == "DELETED" for event in watch)
 
 
 def test_deleted_namespace_goes_away_with_its_content(kubectl: Kubectl) -> None:

@@ -26,6 +26,7 @@ POOL = Kind("machineconfiguration.openshift.io", "v1", "MachineConfigPool")
 MACHINE_CONFIG = Kind("machineconfiguration.openshift.io", "v1", "MachineConfig")
 NODE = Kind("", "v1", "Node")
 SECRET = Kind("", "v1", "Secret")
+SERVICE_ACCOUNT = Kind("", "v1", "ServiceAccount")
 CSV = Kind("operators.coreos.com", "v1alpha1", "ClusterServiceVersion")
 
 
@@ -137,7 +138,7 @@ def test_second_start_leaves_changes_alone_and_takes_lost_pods_up_again(tmp_path
     first = start_cluster(config)
     first.kubectl("delete", "catalogsource", "-n", "openshift-marketplace", "redhat-operators")
     first.kubectl("label", "clusterversion", "version", "mine=yes")
-    first.kubectl("wait", "-n", "default", "--for=create", "serviceaccount/default", "--timeout=60s")
+    first.await_object(SERVICE_ACCOUNT, "default", "default", lambda account: True)
     first.run_pod("default", {"restartPolicy": "Always", "containers": [shell("exec sleep infinity")]}, "kept")
     first.run_pod("default", {"containers": [shell("exec sleep infinity")]}, "once")
     for name in ("kept", "once"):
