@@ -7,6 +7,7 @@ import queue
 import threading
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +15,10 @@ import pytest
 from agent.kube import Client, Event, Kind, errors
 from agent.runtime.watch import Watch
 from agent.runtime.watches import Watches
+from sandbox.controlplane import ControlPlane
 
 CONFIG_MAP = Kind("", "v1", "ConfigMap")
+SECRET = Kind("", "v1", "Secret")
 CRD = Kind("apiextensions.k8s.io", "v1", "CustomResourceDefinition")
 
 
@@ -174,3 +177,40 @@ def install(client: Client, kind: Kind) -> None:
             break
     while not client.serves(kind):
         pass
+
+
+def test_watch_forbidden_kind_does_not_stop_others_and_is_watched_once_allowed(
+    client: Client, control_plane: ControlPlane, tmp_path: Path, namespace: str
+) -> None:
+    user = f"reader-{namespace}"
+    allow(client, user, "configmaps")
+    control_plane.write_kubeconfig(tmp_path / "kubeconfig", user)
+    maps, secrets = Received(), Received()
+    with (
+        Client.connect(tmp_path / "kubeconfig") as reader,
+        watching(reader, Watch(CONFIG_MAP, maps, namespace=namespace), Watch(SECRET, secrets)),
+    ):
+        client.create(make_config_map(namespace, "before"))
+        assert maps.next("before").type == "ADDED"
+        allow(client, user, "secrets")
+        client.create(make_config_map(namespace, "a") | {"kind": "Secret", "data": {}})
+        assert secrets.next("a").type == "ADDED"
+        client.create(make_config_map(namespace, "after"))
+        assert maps.next("after").type == "ADDED"
+
+
+def allow(client: Client, user: str, plural: str) -> None:
+    """Let a user list and watch a core kind."""
+    metadata = {"name": f"{user}-{plural}"}
+    rules = [{"apiGroups": [""], "resources": [plural], "verbs": ["list", "watch"]}]
+    group = "rbac.authorization.k8s.io"
+    client.create({"apiVersion": f"{group}/v1", "kind": "ClusterRole", "metadata": metadata, "rules": rules})
+    client.create(
+        {
+            "apiVersion": f"{group}/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": metadata,
+            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": metadata["name"]},
+            "subjects": [{"apiGroup": group, "kind": "User", "name": user}],
+        }
+    )
