@@ -19,12 +19,6 @@ def needs_override(*, cluster_sources: Collection[str], seed_has_mirror: bool, s
     return seed_has_mirror
 
 
-def read_image_list(text: str) -> list[str]:
-    """Return the image references in order, without blanks, carriage returns and repetitions."""
-    lines = (line.strip() for line in text.splitlines())
-    return list(dict.fromkeys(line for line in lines if line))
-
-
 def override_registry(images: Iterable[str], *, seed_registry: str, cluster_registry: str) -> list[str]:
     """Replace the registry component `seed_registry` of each reference by `cluster_registry`."""
     if not seed_registry or not cluster_registry:

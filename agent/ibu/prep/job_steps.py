@@ -9,7 +9,7 @@ from typing import Any
 from agent.ibu import messages
 from agent.ibu.itineraries import StageContext
 from agent.ibu.ports import WORKSPACE, Ports
-from agent.ibu.prep.image_list import MAX_LIST_BYTES, get_registry, needs_override, override_registry, read_image_list
+from agent.ibu.prep.image_list import MAX_LIST_BYTES, get_registry, needs_override, override_registry
 from agent.ibu.prep.job_state import JobState, read_job
 from agent.ibu.prep.jobs import (
     DEPLOYMENT_NAME,
@@ -27,6 +27,7 @@ from agent.kube import Client, Kind, Object, errors
 from agent.workflow.outcome import Done, Failed, Outcome, Wait
 from hostops.stateroots import stateroot_path
 from seeds.cluster import ClusterFactsError, list_mirror_sources
+from seeds.deployment import read_image_list
 from seeds.format import MANIFEST, SEED_DATA, SeedClusterInfo, SeedFormatError
 
 DEPLOYMENT = Kind("apps", "v1", "Deployment")

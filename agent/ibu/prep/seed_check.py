@@ -6,6 +6,7 @@ import base64
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from agent.ibu.itineraries import StageContext
 from agent.ibu.ports import WORKSPACE, Ports
@@ -19,6 +20,7 @@ from hostops.skopeo import InspectError, RemoteImage, Skopeo
 from hostops.systemd import Systemd, UnitError
 from seeds.cluster import ClusterFactsError, collect_cluster_facts
 from seeds.compat import Problem, Severity, check_labels
+from seeds.cpu import read_cpu_topology
 from seeds.format import SeedFormatError
 from seeds.space import check_space
 
@@ -51,6 +53,7 @@ def check_seed_image(context: StageContext, container_storage_target: str) -> Fi
         with _provide_auth_file(context) as auth_file:
             image = _inspect(ports, seed.image or "", auth_file)
         facts = collect_cluster_facts(ports.client, container_storage_target)
+        facts = replace(facts, cpu_topology=read_cpu_topology(ports.root))
         problems = check_labels(image.labels, facts, seed.version)
     except (_LabelsError, ClusterFactsError, SeedFormatError) as error:
         return Findings(problems=[str(error)])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent.ibu.prep.image_list import needs_override, override_registry, read_image_list
+from agent.ibu.prep.image_list import needs_override, override_registry
 
 
 @pytest.mark.parametrize(
@@ -19,10 +19,6 @@ from agent.ibu.prep.image_list import needs_override, override_registry, read_im
 def test_needs_override_follows_the_table(cluster_sources: list[str], seed_has_mirror: bool, expected: bool) -> None:
     decided = needs_override(cluster_sources=cluster_sources, seed_has_mirror=seed_has_mirror, seed_registry="quay.io")
     assert decided is expected
-
-
-def test_read_image_list_strips_and_keeps_first_of_repeats() -> None:
-    assert read_image_list("q.io/b \r\n\n q.io/a\nq.io/b\n") == ["q.io/b", "q.io/a"]
 
 
 def test_override_registry_compares_whole_component() -> None:
