@@ -12,22 +12,12 @@ from typing import Any, NoReturn
 
 import click
 
-from agent.kube.errors import ApiError
-from hostops.runner import CommandError
 from sandbox.faults import KNOWN, FaultError
+from sandbox.node.failure import SandboxError
 from sandbox.node.identity import Identity
-from sandbox.node.ports import PortTakenError
-from sandbox.node.readiness import NotIdleError
-from sandbox.node.requests import NotRunningError, RefusedError
-from sandbox.node.requirements import RequirementsError
-from sandbox.node.sandbox import Sandbox, SandboxError
-from sandbox.node.seed import BROKEN, make_seed
-from sandbox.node.sysroot import NoDeploymentError
+from sandbox.node.sandbox import Sandbox
 
-_FAILURES = (
-    *(ApiError, CommandError, NotIdleError, NoDeploymentError, NotRunningError, OSError, PortTakenError, RefusedError),
-    *(RequirementsError, SandboxError, subprocess.CalledProcessError),
-)
+_FAILURES = (OSError, SandboxError, subprocess.CalledProcessError)
 
 
 class _Group(click.Group):
@@ -65,9 +55,14 @@ def command() -> None:
 def up(directory: Path, version: str, owner: int | None) -> None:
     """Boot the node, detached; make it first if it does not exist."""
     _check_version(version)
+    from agent.kube.errors import ApiError
+
     began = time.monotonic()
     sandbox = Sandbox(directory)
-    sandbox.up(Identity.make(version), owner_pid=owner, say=_say)
+    try:
+        sandbox.up(Identity.make(version), owner_pid=owner, say=_say)
+    except ApiError as error:
+        raise SandboxError(f"the API server of {directory}: {error}") from error
     _say(f"ready after {time.monotonic() - began:.1f} s")
     click.echo(f"export KUBECONFIG={sandbox.layout.kubeconfig}")
 
@@ -78,6 +73,8 @@ def up(directory: Path, version: str, owner: int | None) -> None:
 @click.option("--broken", help="Make an image with this defect; `list` shows which there are.")
 def seed(directory: Path, version: str, broken: str | None) -> None:
     """Make a seed image of another release and push it to the sandbox's registry; the last line is its pull spec."""
+    from sandbox.node.seed import BROKEN, make_seed
+
     if broken == "list":
         for name, (description, _) in BROKEN.items():
             click.echo(f"{name:20}{description}")
@@ -170,15 +167,14 @@ def exec_command(directory: Path, argv: tuple[str, ...]) -> NoReturn:
 @click.option("-f", "--follow", is_flag=True, help="Go on printing.")
 @click.argument("part", required=False)
 def logs(directory: Path, follow: bool, part: str | None) -> None:
-    """Print the log of a unit or part; without PART list the parts."""
-    folder = _existing(directory).layout.logs
-    parts = {str(path.relative_to(folder).with_suffix("")): path for path in sorted(folder.rglob("*.log"))}
+    """Print the log of a unit, a Pod's container or a part outside the node; without PART list them."""
+    parts = _existing(directory).log_files()
     if part is None:
         click.echo("\n".join(parts))
         return
     path = parts.get(part) or parts.get(part.removesuffix(".service"))
     if path is None:
-        raise click.ClickException(f"no part is called {part}; there are: {', '.join(parts)}")
+        raise click.ClickException(f"no part is called {part}; there are:\n  " + "\n  ".join(parts))
     if follow:
         os.execvp("tail", ["tail", "-n", "+1", "-f", str(path)])  # noqa: S606
     sys.stdout.write(path.read_text(errors="replace"))

@@ -110,6 +110,11 @@ class SandboxLayout:
         return self.control / "commands"
 
     @property
+    def unsynced_notes(self) -> Path:
+        """What programs of ours have written since the boot; see `sandbox.node.powerloss`."""
+        return self.control / "unsynced"
+
+    @property
     def lock_file(self) -> Path:
         """Locked by the running supervisor."""
         return self.control / "lock"

@@ -9,15 +9,13 @@ from hostops.files import write_json
 from sandbox.controlplane.binaries import find_binaries
 from sandbox.controlplane.ports import LOOPBACK
 from sandbox.layout import NODE_MOUNT, SandboxLayout
+from sandbox.node.environment import KUBECONFIG, node_environment
 from sandbox.node.identity import Identity
 from sandbox.node.installation import NODE_KUBECONFIG
 from sandbox.node.interpreter import interpreter_mounts
 from sandbox.node.ports import Ports
 from sandbox.node.standins import INTERPRETER
 from sandbox.node.sysroot import INSTALLED_STATEROOT, Deployment
-
-PATH = f"{NODE_MOUNT}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"
-KUBECONFIG = NODE_MOUNT / "control" / "kubeconfig"
 
 # Folders of /var that systemd-tmpfiles makes at every boot of a real node.
 _VAR_FOLDERS = {
@@ -36,17 +34,6 @@ _VAR_FOLDERS = {
     "usrlocal/bin": 0o755,
     "usrlocal/sbin": 0o755,
 }
-
-
-def node_environment() -> dict[str, str]:
-    """Environment of process 1 and of every program that is run on the node."""
-    return {
-        "PATH": PATH,
-        "LANG": "C.UTF-8",
-        "HOME": "/root",
-        "container": "lca-sandbox",
-        "KUBEBUILDER_ASSETS": f"{NODE_MOUNT}/assets",
-    }
 
 
 def boot_command(layout: SandboxLayout, deployment: Deployment, *, ready_fd: int, info_fd: int) -> list[str]:

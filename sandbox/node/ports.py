@@ -9,12 +9,13 @@ from pathlib import Path
 
 from hostops.files import read_json, write_atomically
 from sandbox.controlplane.ports import describe_listener, is_free
+from sandbox.node.failure import SandboxError
 
 # Below the range from which the kernel takes the local ports of outgoing connections.
 _FIRST, _LAST = 20000, 31999
 
 
-class PortTakenError(Exception):
+class PortTakenError(SandboxError):
     """Another program listens on a port of the sandbox; the text names both."""
 
 

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 from agent.kube import Client, Kind, Object, errors
+from sandbox.node.failure import SandboxError
 
 NAMESPACE = "openshift-lifecycle-agent"
 OPERATOR = "lifecycle-agent-controller-manager"
@@ -14,7 +15,7 @@ _DEPLOYMENT = Kind("apps", "v1", "Deployment")
 _UPGRADE = Kind("lca.openshift.io", "v1", "ImageBasedUpgrade")
 
 
-class NotIdleError(Exception):
+class NotIdleError(SandboxError):
     """The resource `upgrade` did not become Idle in time; the text says what it is instead."""
 
 

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.layout import SandboxLayout
+from sandbox.node.failure import SandboxError
 
 
-class NotRunningError(Exception):
+class NotRunningError(SandboxError):
     """The sandbox does not run."""
 
 
-class RefusedError(Exception):
+class RefusedError(SandboxError):
     """The sandbox refused a request; the text says why."""
 
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from sandbox.controlplane import ControlPlaneError, find_binaries
+from sandbox.node.failure import SandboxError
 
 # program -> Debian package
 PROGRAMS = {
@@ -27,7 +28,7 @@ PROGRAMS = {
 }
 
 
-class RequirementsError(Exception):
+class RequirementsError(SandboxError):
     """The machine lacks something; the text lists everything that is missing and what to do."""
 
 

@@ -1,8 +1,10 @@
-"""A sandbox as its user handles it: up, down, reboot, exec, status."""
+"""A sandbox as its user handles it: up, down, reboot, exec, status.
+
+Only what every command needs is imported here: `lca sandbox exec` starts at once.
+"""
 
 from __future__ import annotations
 
-import compileall
 import contextlib
 import fcntl
 import os
@@ -10,7 +12,6 @@ import select
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
@@ -18,39 +19,21 @@ from pathlib import Path
 from typing import Any
 
 from hostops.files import read_json
-from hostops.runner import HostRunner
-from sandbox.controlplane.ports import LOOPBACK
 from sandbox.faults import Faults
 from sandbox.layout import SandboxLayout
-from sandbox.node.boot import KUBECONFIG, node_environment
 from sandbox.node.commands import read_commands
+from sandbox.node.environment import KUBECONFIG, node_environment
+from sandbox.node.failure import SandboxError
 from sandbox.node.identity import Identity
 from sandbox.node.inotify import DirectoryWatch
-from sandbox.node.installation import install_node
-from sandbox.node.interpreter import APPLICATION
-from sandbox.node.ports import Ports, PortTakenError
-from sandbox.node.readiness import wait_idle
 from sandbox.node.requests import NotRunningError, ask_supervisor, list_units
-from sandbox.node.requirements import check_requirements
-from sandbox.node.standins import install_programs
-from sandbox.node.sysroot import (
-    INSTALLED_STATEROOT,
-    choose_deployment,
-    deploy_stateroot,
-    initialise_sysroot,
-    list_bootable,
-)
-from sandbox.node.tree import commit_release
+from sandbox.node.sysroot import INSTALLED_STATEROOT, list_bootable
 
 Say = Callable[[str], None]
 """Takes a line about progress."""
 
 UP_SECONDS = 180.0
 DOWN_SECONDS = 60.0
-
-
-class SandboxError(Exception):
-    """The sandbox can not do what was asked; the text says why and where to look."""
 
 
 class Sandbox:
@@ -79,8 +62,10 @@ class Sandbox:
         """Make the sandbox unless it exists, start it unless it runs; return when ImageBasedUpgrade `upgrade` is Idle.
 
         `identity` counts for a new sandbox only. With `owner_pid` it ends when that process ends.
-        Raises RequirementsError, PortTakenError, SandboxError, NotIdleError, ApiError, OSError, CommandError.
+        Raises SandboxError, ApiError, OSError.
         """
+        from sandbox.node.readiness import wait_idle
+
         self.create(identity, say)
         if self.start(owner_pid):
             say("booting")
@@ -90,18 +75,27 @@ class Sandbox:
 
     def create(self, identity: Identity, say: Say = lambda _: None, *, registry: str | None = None) -> None:
         """Make the sandbox unless it exists; see `up`. `registry` is the one it pulls from, if not its own."""
+        from hostops.runner import CommandError
+        from sandbox.node.making import make_node
+        from sandbox.node.requirements import check_requirements
+
         check_requirements(self.layout.directory)
         self.layout.make_directories()
         with self._lock() as taken:
             if taken and not self.exists:
                 say(f"installing {identity.version} into {self.layout.directory}")
-                self._make(identity, registry)
+                try:
+                    make_node(self.layout, identity, registry)
+                except CommandError as error:
+                    raise SandboxError(f"installing the node failed at `{' '.join(error.argv)}`: {error}") from error
 
     def start(self, owner_pid: int | None = None) -> bool:
         """Start the supervisor, which boots the node; False if it runs already."""
+        from sandbox.node.making import start_supervisor
+
         with self._lock() as taken:
             if taken:
-                self._start(taken, owner_pid)
+                start_supervisor(self.layout, taken, owner_pid)
         return taken is not None
 
     def wait_ready(self, timeout_seconds: float = UP_SECONDS) -> None:
@@ -148,7 +142,7 @@ class Sandbox:
     def reboot(self, stateroot: str | None = None, *, power_loss: bool = False) -> None:
         """Reboot the node into its default deployment or into `stateroot`; return when it runs again.
 
-        Raises NotRunningError, RefusedError, SandboxError.
+        Raises SandboxError.
         """
         boots = self.state()["boots"]
         ask_supervisor(self.layout, do="power-loss" if power_loss else "reboot", stateroot=stateroot)
@@ -201,6 +195,16 @@ class Sandbox:
             "commands": [asdict(command) for command in read_commands(self.layout.commands_log)],
         }
 
+    def log_files(self) -> dict[str, Path]:
+        """Log by part: units, what is outside of the node, and containers of the booted stateroot's Pods.
+
+        A container is called `pods/NAMESPACE_POD_UID/CONTAINER/START`.
+        """
+        found = {path.stem: path for path in sorted(self.layout.logs.glob("*.log"))}
+        stateroot = self.state().get("booted", {}).get("stateroot", INSTALLED_STATEROOT)
+        pods = self.layout.sysroot / "ostree/deploy" / stateroot / "var/log/pods"
+        return found | {f"pods/{path.relative_to(pods).with_suffix('')}": path for path in sorted(pods.rglob("*.log"))}
+
     def exec_argv(self, command: Sequence[str]) -> list[str]:
         """The command line that runs `command` on the node as booted. Raises NotRunningError."""
         pid = self.state().get("node_pid")
@@ -215,63 +219,7 @@ class Sandbox:
         """Run `command` on the node and capture its output. Raises NotRunningError, CalledProcessError."""
         return subprocess.run(self.exec_argv(command), capture_output=True, text=True, check=check)
 
-    # -- making and starting ----------------------------------------------------------------------------------------
-
-    def _make(self, identity: Identity, registry: str | None) -> None:
-        runner, layout = HostRunner(), self.layout
-        # What an interrupted attempt left; the identity is written last.
-        subprocess.run(["chattr", "-R", "-f", "-i", str(layout.sysroot)], stderr=subprocess.DEVNULL, check=False)
-        shutil.rmtree(layout.sysroot)
-        layout.sysroot.mkdir()
-        ports = Ports.choose()
-        ports.write(layout.ports_file)
-        initialise_sysroot(runner, layout.sysroot)
-        repository = layout.sysroot / "ostree/repo"
-        reference = commit_release(runner, repository, identity.version, layout.directory / "tree")
-        deploy_stateroot(runner, layout.sysroot, INSTALLED_STATEROOT, reference)
-        own_registry = f"{LOOPBACK}:{ports.registry}"
-        install_node(runner, choose_deployment(layout.sysroot), identity, registry or own_registry)
-        (layout.control / "node-ip").write_text(identity.node_ip)
-        layout.kubeconfig.unlink(missing_ok=True)
-        layout.kubeconfig.symlink_to("control/kubeconfig")
-        identity.write(layout.identity_file)
-
-    def _start(self, lock: int, owner_pid: int | None) -> None:
-        self._await_free_ports(Ports.read(self.layout.ports_file))
-        install_programs(self.layout.bin)
-        # The node sees our folder read-only: without compiled modules every `systemctl` would compile anew.
-        compileall.compile_dir(str(APPLICATION / "sandbox/node"), quiet=2)
-        self.layout.state_file.unlink(missing_ok=True)
-        self.layout.cluster_ready.unlink(missing_ok=True)
-        # Forked twice: nobody who starts a sandbox has to wait for its end.
-        command = ["setsid", "--fork", sys.executable, "-m", "sandbox.node.supervisor"]
-        command += ["--dir", str(self.layout.directory)]
-        if owner_pid is not None:
-            command += ["--owner", str(owner_pid)]
-        environment = {**os.environ, "PYTHONPATH": str(APPLICATION), "MALLOC_ARENA_MAX": "1"}
-        with (self.layout.logs / "supervisor.log").open("ab") as log:
-            subprocess.run(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd="/",
-                env=environment,
-                pass_fds=(lock,),
-                check=True,
-            )
-
-    @staticmethod
-    def _await_free_ports(ports: Ports) -> None:
-        """What a killed supervisor left dies with it, but not in the same instant."""
-        deadline = time.monotonic() + 5
-        while True:
-            try:
-                return ports.check_free()
-            except PortTakenError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.05)
+    # -- plumbing ----------------------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
     def _lock(self) -> Iterator[int | None]:

@@ -20,13 +20,14 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from agent.kube import Client, Kind, Object
-from hostops.runner import HostRunner, Runner
+from hostops.runner import CommandError, HostRunner, Runner
+from sandbox.node.failure import SandboxError
 from sandbox.node.identity import Identity
 from sandbox.node.inside.unitfiles import disable_unit, enable_unit
 from sandbox.node.installation import CONTAINERS_DEVICE
 from sandbox.node.oci import push_image
 from sandbox.node.ports import Ports
-from sandbox.node.sandbox import Sandbox, SandboxError, Say
+from sandbox.node.sandbox import Sandbox, Say
 from sandbox.node.sysroot import Deployment, choose_deployment
 from seeds import format as seed_format
 from seeds.format import SeedClusterInfo, TrustBundle
@@ -134,11 +135,17 @@ def make_seed(sandbox: Sandbox, version: str, broken: str | None = None, say: Sa
     """Make, push and name a seed image of `version` for `sandbox`, which must run. Returns the pull spec.
 
     The packed seed is kept in the sandbox's folder; a second image of the same release takes seconds.
-    Raises SandboxError, OSError, CommandError.
+    Raises SandboxError, OSError.
     """
     if not sandbox.is_running:
         raise SandboxError(f"the sandbox in {sandbox.layout.directory} does not run, and so has no registry")
-    runner = HostRunner()
+    try:
+        return _make_seed(HostRunner(), sandbox, version, broken, say)
+    except CommandError as error:
+        raise SandboxError(f"making the seed image failed at `{' '.join(error.argv)}`: {error}") from error
+
+
+def _make_seed(runner: Runner, sandbox: Sandbox, version: str, broken: str | None, say: Say) -> str:
     registry = f"127.0.0.1:{Ports.read(sandbox.layout.ports_file).registry}"
     kept = sandbox.layout.directory / "seeds" / version
     if not (kept / "labels.json").exists():

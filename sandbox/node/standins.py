@@ -26,7 +26,6 @@ RECORDED = (
     "unshare",
     "tar",
     "rsync",
-    "chroot",
     "bash",
     "chown",
     "openssl",

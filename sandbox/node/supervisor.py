@@ -30,6 +30,7 @@ from sandbox.node.identity import Identity
 from sandbox.node.inotify import DirectoryWatch
 from sandbox.node.inside.manager import POWER_OFF, REBOOT
 from sandbox.node.ports import Ports
+from sandbox.node.powerloss import lose_unsynced
 from sandbox.node.sysroot import Deployment, NoDeploymentError, choose_deployment
 from sandbox.outside import ObjectStore, Registry, S3Credentials
 from sandbox.outside.service import Service
@@ -103,6 +104,7 @@ class Supervisor:
         _empty(self.layout.run)
         (self.layout.run / "ostree-booted").touch()
         self.layout.cluster_ready.unlink(missing_ok=True)
+        self.layout.unsynced_notes.unlink(missing_ok=True)
         write_cluster_config(self.layout, deployment, self.identity, self.ports)
         ready, tell_ready = os.pipe()
         info, tell_info = os.pipe()
@@ -143,6 +145,8 @@ class Supervisor:
         assert self._node is not None
         code = self._node.wait()
         self._node = None
+        if code == 128 + signal.SIGKILL:
+            self._lose_unsynced()
         if self._stopping or code == POWER_OFF:
             self._set(phase="stopping", node_pid=None)
             return
@@ -164,6 +168,11 @@ class Supervisor:
             )
             self._set(phase="failed", message=text)
             self._tell_waiters()
+
+    def _lose_unsynced(self) -> None:
+        booted = choose_deployment(self.layout.sysroot, name=self.state["booted"]["deployment"])
+        for path in lose_unsynced(self.layout.unsynced_notes, booted, self.layout.sysroot, time.time()):
+            _log.info("lost by the power loss, because it was not synced: %s", path)
 
     def _cut_power(self) -> None:
         """Kill process 1 and with it, by the kernel, everything on the node at the same instant."""

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hostops.runner import Runner
+if TYPE_CHECKING:
+    from hostops.runner import Runner
+from sandbox.node.failure import SandboxError
 
 INSTALLED_STATEROOT = "rhcos"
 """Stateroot that the installer makes; every other one comes from an upgrade."""
@@ -14,7 +17,7 @@ INSTALLED_STATEROOT = "rhcos"
 ROOT_ARGUMENT = "root=UUID=5a6db0c5-0000-4000-8000-000000000004"
 
 
-class NoDeploymentError(Exception):
+class NoDeploymentError(SandboxError):
     """No loader entry leads to a deployment whose root is there."""
 
 
@@ -69,10 +72,10 @@ def list_bootable(sysroot: Path) -> list[Deployment]:
     return [deployment for _, deployment in sorted(found, key=lambda pair: -pair[0])]
 
 
-def choose_deployment(sysroot: Path, stateroot: str | None = None) -> Deployment:
-    """What boots next: the default, or the first deployment of `stateroot`. Raises NoDeploymentError."""
+def choose_deployment(sysroot: Path, stateroot: str | None = None, *, name: str | None = None) -> Deployment:
+    """What boots next: the default, or the first deployment of `stateroot` or `name`. Raises NoDeploymentError."""
     for deployment in list_bootable(sysroot):
-        if stateroot in (None, deployment.stateroot):
+        if stateroot in (None, deployment.stateroot) and name in (None, deployment.name):
             return deployment
-    wanted = f"of stateroot {stateroot} " if stateroot else ""
+    wanted = f"of stateroot {stateroot} " if stateroot else f"called {name} " if name else ""
     raise NoDeploymentError(f"no loader entry {wanted}below {sysroot}/boot leads to a deployment")

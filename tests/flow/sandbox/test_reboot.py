@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.node.sandbox import Sandbox, SandboxError
+from sandbox.node.failure import SandboxError
+from sandbox.node.sandbox import Sandbox
 
 MakeSandbox = Callable[..., Sandbox]
 
@@ -129,3 +130,15 @@ def test_purge_refuses_a_folder_that_is_no_sandbox(tmp_path: Path) -> None:
     with pytest.raises(SandboxError, match="not a sandbox"):
         Sandbox(tmp_path).purge()
     assert (tmp_path / "precious").exists()
+
+
+def test_power_loss_takes_what_a_program_of_ours_did_not_sync(make_sandbox: MakeSandbox) -> None:
+    sandbox = make_sandbox()
+    program = (
+        "import sandbox.node.inside.unsynced; from pathlib import Path; from hostops.files import write_atomically\n"
+        "Path('/var/careless').write_text('x'); write_atomically(Path('/var/careful'), 'x')\n"
+    )
+    sandbox.run("/sandbox/bin/.python", "-c", program)
+    sandbox.reboot(power_loss=True)
+    assert sandbox.run("cat", "/var/careless").stdout == ""
+    assert sandbox.run("cat", "/var/careful").stdout == "x"
