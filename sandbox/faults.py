@@ -26,7 +26,7 @@ KNOWN: dict[str, str] = {
     "restore-hangs": "Velero restores stay in progress; the value is a name pattern (*)",
     "undeploy-fails": "`ostree admin undeploy` fails",
     "reboot-hangs": "a requested reboot never happens; with the value graceful only `systemctl reboot` without --force",
-    "kill-agent-at": "the agent is killed (-9), once, just before it runs a host command that matches the value",
+    "kill-agent-at": "the agent is killed (-9), once, just before a host command or at `step NAME` (`step NAME ended`)",
     "command": "REGEX:CODE:OUTPUT: host commands matching the regex do not run, print and exit so; repeatable",
     "command-delay": "REGEX:SECONDS: host commands matching the regex start so much later; repeatable",
 }
@@ -93,7 +93,7 @@ def _check(name: str, value: str) -> None:
     form = {"command": r"(?P<regex>.+?):(\d+)(:.*)?", "command-delay": r"(?P<regex>.+):(\d+(\.\d+)?)"}.get(name)
     if form is None:
         if name == "kill-agent-at" and not value:
-            raise FaultError("kill-agent-at needs a value: a regular expression over host commands")
+            raise FaultError("kill-agent-at needs a value: a regular expression over host commands and steps")
         return
     match = re.fullmatch(form, value)
     if match is None:

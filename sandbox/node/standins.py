@@ -37,6 +37,7 @@ def install_programs(folder: Path) -> None:
     """Make `folder` hold every program; what is there already is replaced. Raises OSError."""
     for path in SOURCE.iterdir():
         _replace(folder / path.name, path.read_bytes())
+    _link(folder / "lca-cli", "lca-node")
     for name in (*STAND_INS, *RECORDED):
         _link(folder / name, WRAPPER)
     _replace(folder / INTERPRETER, interpreter_script().encode())

@@ -123,6 +123,29 @@ def test_agent_in_a_pod_is_found_through_its_own_process_numbers(bare: Sandbox) 
     assert (killed.returncode, killed.stdout) == (128 + signal.SIGKILL, "")
 
 
+@pytest.mark.parametrize(
+    ("point", "printed"),
+    [
+        ("step second$", ["first"]),
+        ("step second ended", ["first", "second"]),
+        ("step other", ["first", "second", "end"]),
+    ],
+)
+def test_agent_is_killed_at_a_step_of_an_itinerary(bare: Sandbox, point: str, printed: list[str]) -> None:
+    bare.faults.set("kill-agent-at", point)
+    program = """
+import sandbox.node.inside.kill_points
+from agent.node.walk import walk
+from agent.workflow.outcome import Done
+from agent.workflow.step import Itinerary, Step
+def show(name):
+    return lambda context: (print(name, flush=True), Done())[1]
+walk(Itinerary("x", tuple(Step(name, show(name)) for name in ("first", "second"))), None)
+print("end")
+"""
+    assert bare.run("/sandbox/bin/.python", "-c", program, check=False).stdout.split() == printed
+
+
 def test_fault_of_an_unknown_name_is_refused_by_the_command(bare: Sandbox) -> None:
     done = subprocess.run(
         ["lca", "sandbox", "fault", "--dir", str(bare.layout.directory), "s3-dwon"], capture_output=True, text=True
