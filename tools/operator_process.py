@@ -1,7 +1,8 @@
 """`lca operator` as a process of its own on a scratch host, for tests and measurements.
 
-The host is a folder: bubblewrap puts it in the place of /var/lib/lca, and two stand-ins on PATH play the programs that
-only a booted node has. Everything else is real.
+The host is a folder: bubblewrap makes a root from it and from the machine's programs, read-only, so that nothing can
+happen to the machine's own /var, /ostree and /sysroot. Two stand-ins on PATH play the programs that only a booted node
+has. Everything else is real.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ _RPM_OSTREE = """#!/bin/sh
 echo "$*" >>"{folder}/commands"
 cat "{folder}/rpm-ostree-status.json"
 """
+_OWN_FOLDERS = ("ostree", "sysroot", "var")
 _SYSTEMCTL = """#!/bin/sh
 echo "systemctl $*" >>"{folder}/commands"
 test "$1" != cat || cat "{folder}/mount-unit"
@@ -51,6 +53,37 @@ class ScratchHost:
         new = self.folder / "rpm-ostree-status.new"
         new.write_text(text)
         new.replace(self.folder / "rpm-ostree-status.json")
+
+    def isolate(self) -> list[str]:
+        """Return the start of an argv that runs a program on this host."""
+        argv = ["bwrap", "--die-with-parent", "--tmpfs", "/"]
+        for entry in sorted(Path("/").iterdir()):
+            if entry.name in ("dev", "proc", *_OWN_FOLDERS):
+                continue
+            argv += ["--symlink", str(entry.readlink())] if entry.is_symlink() else ["--ro-bind", str(entry)]
+            argv.append(str(entry))
+        argv += [
+            "--dev-bind",
+            "/dev",
+            "/dev",
+            "--ro-bind",
+            "/proc",
+            "/proc",
+            "--bind",
+            str(self.folder),
+            str(self.folder),
+        ]
+        return [
+            *argv,
+            "--dir",
+            "/var/tmp",  # noqa: S108  inside a root of its own
+            "--dir",
+            "/ostree/deploy/rhcos",
+            "--bind",
+            str(self.state),
+            "/var/lib/lca",
+            "--",
+        ]
 
     def set_mount_unit(self, text: str) -> None:
         """Set what `systemctl cat var-lib-containers.mount` prints."""
@@ -91,11 +124,9 @@ class OperatorProcess:
     def start(self) -> None:
         """Start it."""
         self.log.clear()
-        isolate = ("bwrap", "--die-with-parent", "--dev-bind", "/", "/", "--tmpfs", "/var/lib")
-        inside = ("--bind", str(self._host.state), "/var/lib/lca", "--")
         program = (sys.executable, "-c", "from agent.cli.main import main; main()", "operator")
         self._process = subprocess.Popen(
-            (*isolate, *inside, *program, *self._flags),
+            (*self._host.isolate(), *program, *self._flags),
             env=self._environment,
             stderr=subprocess.PIPE,
             text=True,

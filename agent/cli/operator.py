@@ -15,10 +15,8 @@ from pathlib import Path
 import click
 from pydantic import Field
 
-from agent.ibu.controller import make_controller
+from agent.ibu.kind import IBU
 from agent.ibu.network_policies import ensure_policies, find_owner, log_policies, make_policies
-from agent.ibu.ports import Ports
-from agent.ibu.resource import IBU
 from agent.ibu.restoring import ensure_resource
 from agent.ibu.saved import SavedResource, read_boot_id
 from agent.kube import Client, Event, Kind, RetryPolicy, errors
@@ -33,11 +31,9 @@ from agent.runtime.serving_tls import ServingCertificate, TlsProfile
 from agent.runtime.settings import ProcessSettings, SettingsError, load_settings
 from agent.runtime.watch import Watch
 from agent.runtime.watches import Watches
+from agent.runtime.worker import Worker
 from hostops.files import make_directory
 from hostops.hostroot import HostRoot
-from hostops.runner import CommandError, HostRunner, Runner
-from hostops.scopes import host_scope
-from hostops.systemd import Systemd, UnitError
 
 log = logging.getLogger(__name__)
 
@@ -104,10 +100,7 @@ def run_operator(settings: OperatorSettings, request: StopRequest) -> int:
         make_directory(root.path(_STATE_DIRECTORY), 0o700)
         saved = SavedResource(root, boot_id=read_boot_id())
         create_upgrade(client, saved)
-        runner = HostRunner(host_scope())
-        check_container_storage(runner)
-        ports = Ports(client, runner, root, settings.namespace, settings.pod_name or "", settings.precache_image)
-        worker, watches = make_controller(ports, saved, metrics, threading.Lock())
+        worker, watches = make_upgrade_controller(client, root, settings, saved, metrics)
         watching = Watches(
             client, [*watches, watch_tls_profile(profile, request)], on_response=make_counter(client, metrics)
         )
@@ -211,13 +204,23 @@ def create_upgrade(client: Client, saved: SavedResource) -> None:
         log.warning("the CRD is not installed yet: kubectl apply -k deploy/", extra={"kind": str(IBU)})
 
 
-def check_container_storage(runner: Runner) -> None:
-    """Log where container images lie; a node that does not tell can not be prepared. Raises StartError."""
+def make_upgrade_controller(
+    client: Client, root: HostRoot, settings: OperatorSettings, saved: SavedResource, metrics: Metrics
+) -> tuple[Worker, list[Watch]]:
+    """Make the controller of ImageBasedUpgrade and name what it watches. Raises StartError."""
+    from agent.ibu.controller import StorageError, make_controller, open_ports  # slow: the resource exists by now
+
     try:
-        target = Systemd(runner).container_storage_target()
-    except (CommandError, UnitError) as error:
-        raise StartError(f"unable to get container storage mountpoint target: {error}") from error
-    log.info("container storage", extra={"target": target or "not a mount of its own"})
+        ports = open_ports(
+            client,
+            root,
+            namespace=settings.namespace,
+            pod_name=settings.pod_name or "",
+            precache_image=settings.precache_image,
+        )
+    except StorageError as error:
+        raise StartError(str(error)) from error
+    return make_controller(ports, saved, metrics, threading.Lock())
 
 
 def make_election(client: Client, settings: OperatorSettings, request: StopRequest, metrics: Metrics) -> LeaderElection:

@@ -3,24 +3,46 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable
 
+from agent.ibu.kind import IBU, IBU_NAME
 from agent.ibu.ports import OADP_NAMESPACE, Ports
 from agent.ibu.reconcile import UpgradeController
-from agent.ibu.resource import IBU, IBU_NAME
 from agent.ibu.saved import SavedResource
-from agent.kube import Event, Kind
+from agent.kube import Client, Event, Kind
 from agent.runtime.metrics import Metrics
 from agent.runtime.triggers import Change, TriggerFilter
 from agent.runtime.watch import Watch
 from agent.runtime.worker import Request, Worker
 from crds.imagebasedupgrade import Annotation
+from hostops.hostroot import HostRoot
+from hostops.runner import CommandError, HostRunner
+from hostops.scopes import host_scope
+from hostops.systemd import Systemd, UnitError
+
+log = logging.getLogger(__name__)
 
 CONTROLLER_NAME = "imagebasedupgrade"
 
 _JOB = Kind("batch", "v1", "Job")
 _BACKUP = Kind("velero.io", "v1", "Backup")
 _RESTORE = Kind("velero.io", "v1", "Restore")
+
+
+class StorageError(Exception):
+    """The node does not tell where its container images lie, so it can not be prepared for anything."""
+
+
+def open_ports(client: Client, root: HostRoot, *, namespace: str, pod_name: str, precache_image: str) -> Ports:
+    """Open the doors to the host, and look through them once. Raises StorageError."""
+    runner = HostRunner(host_scope())
+    try:
+        target = Systemd(runner).container_storage_target()
+    except (CommandError, UnitError) as error:
+        raise StorageError(f"unable to get container storage mountpoint target: {error}") from error
+    log.info("container storage", extra={"target": target or "not a mount of its own"})
+    return Ports(client, runner, root, namespace, pod_name, precache_image)
 
 
 def make_controller(

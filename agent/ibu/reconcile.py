@@ -12,8 +12,9 @@ from agent.ibu.decide import Facts, Work, decide, delay_cleanup
 from agent.ibu.drift import find_drift, pin_spec
 from agent.ibu.fold import fold_error, fold_event
 from agent.ibu.itineraries import StageContext, load_itinerary
+from agent.ibu.kind import IBU, IBU_NAME
 from agent.ibu.ports import Ports
-from agent.ibu.resource import IBU, IBU_NAME, LiveResource
+from agent.ibu.resource import LiveResource
 from agent.ibu.restoring import ensure_resource
 from agent.ibu.saved import Disposal, SavedResource, dispose_deleted
 from agent.ibu.stages import find_current_stage
@@ -21,7 +22,7 @@ from agent.ibu.workspace import AcceptedSpec
 from agent.kube import Object, errors
 from agent.runtime.worker import Request
 from agent.workflow.conditions import find_condition
-from agent.workflow.outcome import Failed, Wait
+from agent.workflow.outcome import Done, Failed, Wait
 from agent.workflow.replay import Ended, Started, replay
 from agent.workflow.step import Step
 from crds.imagebasedupgrade import Annotation, ImageBasedUpgrade, Reason, Stage
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 
 _CRD_MISSING_DELAY = timedelta(seconds=5)
 _MISSPELLED_PREFIX = "lca.openshit.io/"
+_BEFORE_THE_FIRST_STEP: Step[StageContext] = Step("begin", lambda _: Done())
 _CLEANUPS = (Work.ABORT, Work.FINALIZE)
 
 
@@ -146,7 +148,7 @@ class UpgradeController:
 
     def _run(self, work: Work, context: StageContext) -> timedelta | None:
         """Run the itinerary until a step is not done, writing down what happens as it happens."""
-        resource, facts, step = context.resource, context.facts, None
+        resource, facts, step = context.resource, context.facts, _BEFORE_THE_FIRST_STEP
         resume, self._resume = self._resume, ""
         after: timedelta | None = None
         try:
@@ -173,9 +175,9 @@ class UpgradeController:
             return self._retries.note_failure(self._clock()) if work in _CLEANUPS else None
         return None
 
-    def _show_error(self, context: StageContext, step: Step[StageContext] | None, error: Exception) -> None:
+    def _show_error(self, context: StageContext, step: Step[StageContext], error: Exception) -> None:
         """Let the user see what the log says; if even that fails, the log has to do."""
-        if step is None or find_current_stage(context.cr.status.conditions) is None:
+        if find_current_stage(context.cr.status.conditions) is None:
             return
         try:
             context.resource.write_status(fold_error(context.cr, context.facts, step, str(error), self._now()))

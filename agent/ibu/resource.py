@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent.kube import Client, Kind, Object
+from agent.ibu.kind import IBU, IBU_NAME
+from agent.kube import Client, Object
 from crds.imagebasedupgrade import ImageBasedUpgrade
-
-IBU = Kind("lca.openshift.io", "v1", "ImageBasedUpgrade")
-IBU_NAME = "upgrade"
 
 
 class LiveResource:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
-from agent.ibu.resource import IBU, IBU_NAME
+from agent.ibu.kind import IBU, IBU_NAME
 from agent.ibu.saved import Damaged, SavedResource, drop_nulls, prepare_for_create
 from agent.kube import Client, Object, errors
-from crds.base import format_time
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +56,8 @@ def _create_fresh(client: Client, damaged: Damaged | None, now: datetime) -> boo
         if damaged is None or upgrade.get("status"):
             return False
     if damaged is not None:
+        from crds.base import format_time  # rarely needed, and slow to import at a start
+
         idle = {
             "type": "Idle",
             "status": "True",
