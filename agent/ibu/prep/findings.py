@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+
+WARNING_CHARACTERS = 32 * 1024
+"""An object holds 256 KiB of annotations in all."""
 
 
 @dataclass(slots=True)
@@ -16,3 +19,15 @@ class Findings:
     def add(self, prefix: str, problems: Iterable[str]) -> None:
         """Append problems, each below what was being validated."""
         self.problems += [f"{prefix}{problem}" for problem in problems]
+
+
+def join_bounded(texts: Sequence[str], limit: int = WARNING_CHARACTERS) -> str:
+    """Join texts by `; `; those beyond `limit` characters are only counted."""
+    shown: list[str] = []
+    length = 0
+    for text in texts:
+        length += len(text) + 2
+        if shown and length > limit:
+            return "; ".join([*shown, f"and {len(texts) - len(shown)} more"])
+        shown.append(text[:limit])
+    return "; ".join(shown)

@@ -8,7 +8,7 @@ from agent.ibu import messages
 from agent.ibu.health.survey import find_health_failure
 from agent.ibu.itineraries import StageContext
 from agent.ibu.ports import WORKSPACE
-from agent.ibu.prep.findings import Findings
+from agent.ibu.prep.findings import Findings, join_bounded
 from agent.ibu.prep.job_state import launches_job, launches_stateroot, observe_jobs
 from agent.ibu.prep.job_steps import build_stateroot, precache_images
 from agent.ibu.prep.oadp_check import await_stale_backups
@@ -56,7 +56,7 @@ def validate(context: StageContext) -> Outcome:
     if awaited:
         return Wait(f"{messages.IN_PROGRESS}: waiting for Velero to delete stale Backups {awaited}", DELETION_POLL)
     if findings.warnings:
-        context.resource.annotate(Annotation.VALIDATION_WARNING, "; ".join(findings.warnings))
+        context.resource.annotate(Annotation.VALIDATION_WARNING, join_bounded(findings.warnings))
     return Done()
 
 

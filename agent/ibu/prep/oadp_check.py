@@ -39,9 +39,11 @@ def check_oadp_content(context: StageContext) -> tuple[Findings, Content]:
     Nothing remains in the cluster: objects are created, and labels set, in dry runs only.
     """
     client, findings = context.ports.client, Findings()
-    unavailable = _check_availability(client)
-    if unavailable:
-        findings.add(_AVAILABILITY, [unavailable])
+    if not is_oadp_installed(client):
+        findings.add(_AVAILABILITY, [f"Please ensure OADP operator is installed in the {OADP_NAMESPACE}"])
+        return findings, Content((), ())
+    if problem := _check_data_protection(client):
+        findings.add(_AVAILABILITY, [problem])
     objects: list[Object] = []
     for reference in dict.fromkeys(context.cr.spec.oadp_content):
         objects += _read_config_map(client, reference, findings)
@@ -87,9 +89,7 @@ def await_stale_backups(context: StageContext, content: Content) -> str | None:
     return ", ".join(backup.name for backup in remaining) or None
 
 
-def _check_availability(client: Client) -> str | None:
-    if not is_oadp_installed(client):
-        return f"Please ensure OADP operator is installed in the {OADP_NAMESPACE}"
+def _check_data_protection(client: Client) -> str | None:
     try:
         applications = client.list(DATA_PROTECTION, OADP_NAMESPACE)
     except errors.Transient:
