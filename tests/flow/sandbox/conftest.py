@@ -8,6 +8,7 @@ cluster and is shared by the whole session. Tests that break their node make the
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from sandbox.node.sandbox import Sandbox
 from sandbox.node.sysroot import choose_deployment
 
 MakeSandbox = Callable[..., Sandbox]
+WaitUntil = Callable[[Callable[[], bool]], None]
 
 
 def install_bare(directory: Path) -> Sandbox:
@@ -54,6 +56,19 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     yield sandbox
     sandbox.down()
     sandbox.purge()
+
+
+@pytest.fixture
+def wait_until() -> WaitUntil:
+    """For what nobody announces: looks again and again, and fails when it does not happen in time."""
+
+    def wait(condition: Callable[[], bool], timeout_seconds: float = 20) -> None:
+        deadline = time.monotonic() + timeout_seconds
+        while not condition():
+            assert time.monotonic() < deadline, "it did not happen in time"
+            time.sleep(0.02)
+
+    return wait
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -12,6 +11,8 @@ import pytest
 
 from sandbox.node.ports import Ports
 from sandbox.node.sandbox import Sandbox
+
+WaitUntil = Callable[[Callable[[], bool]], None]
 
 
 @pytest.fixture(autouse=True)
@@ -28,13 +29,6 @@ def answers(port: int) -> bool:
         return True
     except OSError:
         return False
-
-
-def wait_until(condition: Callable[[], bool], timeout_seconds: float = 20) -> None:
-    deadline = time.monotonic() + timeout_seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def test_command_fault_keeps_the_program_from_running(bare: Sandbox) -> None:
@@ -65,7 +59,7 @@ def test_undeploy_fails_as_long_as_the_fault_is_there(bare: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("part", ["registry", "s3"])
-def test_service_outside_goes_down_and_comes_back(bare: Sandbox, part: str) -> None:
+def test_service_outside_goes_down_and_comes_back(bare: Sandbox, wait_until: WaitUntil, part: str) -> None:
     port = getattr(Ports.read(bare.layout.ports_file), part)
     bare.faults.clear()
     wait_until(lambda: answers(port))
@@ -75,7 +69,7 @@ def test_service_outside_goes_down_and_comes_back(bare: Sandbox, part: str) -> N
     wait_until(lambda: answers(port))
 
 
-def test_killed_service_outside_is_started_again(bare: Sandbox) -> None:
+def test_killed_service_outside_is_started_again(bare: Sandbox, wait_until: WaitUntil) -> None:
     bare.faults.set("s3-down")
     wait_until(lambda: "registry" in bare.status()["pids"])
     pid = bare.status()["pids"]["registry"]

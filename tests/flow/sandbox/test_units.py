@@ -1,17 +1,11 @@
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from sandbox.node.sandbox import Sandbox
 from sandbox.node.sysroot import choose_deployment
 
-
-def wait_until(condition: Callable[[], bool], timeout_seconds: float = 10) -> None:
-    deadline = time.monotonic() + timeout_seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
+WaitUntil = Callable[[Callable[[], bool]], None]
 
 
 def write_unit(sandbox: Sandbox, name: str, text: str) -> None:
@@ -49,7 +43,7 @@ def test_failed_requirement_stops_the_start(bare: Sandbox) -> None:
     assert bare.run("test", "-e", "/run/needy", check=False).returncode == 1
 
 
-def test_failing_oneshot_is_restarted_until_it_succeeds(bare: Sandbox) -> None:
+def test_failing_oneshot_is_restarted_until_it_succeeds(bare: Sandbox, wait_until: WaitUntil) -> None:
     command = "/usr/bin/bash -c 'echo x >>/run/tries; [ $(wc -l </run/tries) = 3 ] && touch /run/done'"
     write_unit(bare, "stubborn.service", service(command, "Type=oneshot", "Restart=on-failure", "RestartSec=50ms"))
     bare.run("systemctl", "start", "stubborn", check=False)
@@ -88,7 +82,7 @@ def test_mount_unit_names_its_device(bare: Sandbox) -> None:
     assert "\nWhat=/dev/disk/by-partlabel/" in bare.run("systemctl", "cat", "var-lib-containers.mount").stdout
 
 
-def test_stopping_a_service_ends_everything_it_started(bare: Sandbox) -> None:
+def test_stopping_a_service_ends_everything_it_started(bare: Sandbox, wait_until: WaitUntil) -> None:
     write_unit(bare, "parent.service", service("/usr/bin/bash -c 'setsid sleep 1111 & exec sleep 2222'"))
     bare.run("systemctl", "start", "parent")
     wait_until(lambda: bare.run("pgrep", "-f", "sleep 1111", check=False).returncode == 0)
