@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 SHELL_FILES = $(shell git ls-files -z | xargs -0 grep -lIE '^\#!.*(bash|/sh)' 2>/dev/null)
 PYTEST_FLAGS ?=
 
-.PHONY: help setup check format test test-unit crds demo bench image docs lock clean
+.PHONY: help setup check format test test-unit test-faults crds demo bench image docs lock clean
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ test: setup  ## Set everything up and run all tests
 
 test-unit: $(STAMP)  ## Run the pure tests only (seconds)
 	@$(BIN)/pytest tests/unit $(PYTEST_FLAGS)
+
+test-faults: setup  ## Kill the operator at every step of its work (minutes)
+	@$(BIN)/pytest -m slow $(PYTEST_FLAGS)
 
 crds: $(STAMP)  ## Write the CRD YAML from the models
 	@$(BIN)/python -m crds.generate
