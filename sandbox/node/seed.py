@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -172,7 +173,7 @@ def _pack_seed(runner: Runner, kept: Path, version: str, registry: str, say: Say
     try:
         say(f"booting a seed node of {version}")
         seed.create(identity, registry=registry)
-        seed.start()
+        seed.start(owner_pid=os.getpid())  # it must not outlive the making
         seed.wait_ready()
         with contextlib.closing(Client.connect(seed.layout.kubeconfig)) as client:
             secret = client.get(SECRET, "router-ca", "openshift-ingress-operator")
