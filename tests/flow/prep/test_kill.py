@@ -50,8 +50,7 @@ def mortal(user: Upgrade) -> Iterator[None]:
 
 def set_command(user: Upgrade, command: list[str]) -> None:
     """Change the operator's command; return when the old Pod is gone."""
-    before = user.find_operator()
-    assert before is not None
+    before = user.wait_operator()
     path = "/spec/template/spec/containers/0/command"
     user.client.patch_json(DEPLOYMENT, OPERATOR, [{"op": "replace", "path": path, "value": command}], NAMESPACE)
     user.wait_gone(POD, before["metadata"]["name"], NAMESPACE)
@@ -59,8 +58,7 @@ def set_command(user: Upgrade, command: list[str]) -> None:
 
 def die_once_at(upgrade: Upgrade, point: str) -> None:
     """Let the next operator die at the point. It is a new Pod: the kubelet delays a container that died before."""
-    operator = upgrade.find_operator()
-    assert operator is not None
+    operator = upgrade.wait_operator()
     upgrade.client.delete(POD, operator["metadata"]["name"], NAMESPACE)
     upgrade.wait_gone(POD, operator["metadata"]["name"], NAMESPACE)
     upgrade.write_file(PROGRAM.with_suffix(".point"), point)
@@ -69,8 +67,7 @@ def die_once_at(upgrade: Upgrade, point: str) -> None:
 def assert_died(upgrade: Upgrade) -> None:
     """The point was reached, and the container was started again."""
     assert upgrade.list_files(str(PROGRAM.with_suffix(".point"))) == []
-    operator = upgrade.find_operator()
-    assert operator is not None
+    operator = upgrade.wait_operator()
     assert operator["status"]["containerStatuses"][0]["restartCount"] >= 1
 
 

@@ -117,10 +117,14 @@ class Upgrade:
         self.put({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"manifests.yaml": content}})
         return [{"name": name, "namespace": NAMESPACE}]
 
-    def find_operator(self) -> Object | None:
-        """The operator's Pod that is not on its way out, if there is one."""
-        pods = self.client.list(POD, NAMESPACE, labels="control-plane=controller-manager")
-        return next((pod for pod in pods if not pod["metadata"].get("deletionTimestamp")), None)
+    def wait_operator(self) -> Object:
+        """The operator's Pod that is not on its way out, as soon as there is one."""
+        labels = "control-plane=controller-manager"
+        with self.client.watch(POD, NAMESPACE, labels=labels, timeout_seconds=WAIT_SECONDS) as watch:
+            for event in watch:
+                if event.type != "DELETED" and not event.object["metadata"].get("deletionTimestamp"):
+                    return event.object
+        raise AssertionError(f"there is no operator after {WAIT_SECONDS:g} s")
 
     def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command on the node."""
