@@ -191,6 +191,13 @@ def _append_cause(text: str, ports: Ports, job: str) -> str:
     for pod in pods:
         for status in (pod.get("status") or {}).get("containerStatuses") or ():
             message = ((status.get("state") or {}).get("terminated") or {}).get("message") or ""
-            if lines := message.strip().splitlines():
-                return f"{text}: {lines[-1][-_CAUSE_CHARACTERS:]}"
+            if cause := find_cause(message):
+                return f"{text}: {cause}"
     return text
+
+
+def find_cause(log: str) -> str:
+    """Return the last line of a log; with the one before it when a command's own words end in a line break."""
+    lines = log.strip().splitlines()
+    last = "".join(lines[-2:]) if lines and lines[-1].startswith(": exit status") else "".join(lines[-1:])
+    return last[-_CAUSE_CHARACTERS:]
