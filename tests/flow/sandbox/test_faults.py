@@ -3,9 +3,11 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -142,6 +144,8 @@ print("end")
 
 def test_fault_of_an_unknown_name_is_refused_by_the_command(bare: Sandbox) -> None:
     done = subprocess.run(
-        ["lca", "sandbox", "fault", "--dir", str(bare.layout.directory), "s3-dwon"], capture_output=True, text=True
+        [Path(sys.executable).with_name("lca"), "sandbox", "fault", "--dir", str(bare.layout.directory), "s3-dwon"],
+        capture_output=True,
+        text=True,
     )
     assert (done.returncode, "did you mean s3-down?" in done.stderr) == (2, True)
