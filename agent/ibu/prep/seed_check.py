@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ from seeds.compat import Problem, Severity, check_labels
 from seeds.cpu import read_cpu_topology
 from seeds.format import SeedFormatError
 from seeds.space import check_space
+
+logger = logging.getLogger(__name__)
 
 SECRET = Kind("", "v1", "Secret")
 
@@ -65,7 +68,8 @@ def find_container_storage_target(ports: Ports) -> str | None:
     """Return the device mounted at the container storage, or None when it is no mount of its own or unknown."""
     try:
         return Systemd(ports.runner).container_storage_target()
-    except (CommandError, UnitError):
+    except (CommandError, UnitError) as error:
+        logger.warning("the container storage's mount can not be told: %s", error)
         return None
 
 
