@@ -20,7 +20,7 @@ CONTROL = "/sandbox/control"
 
 def obey(*texts: str) -> None:
     """End this process as if somebody had killed it or the power had failed, once, if a fault says so."""
-    control = next((path for path in (f"/host{CONTROL}", CONTROL) if os.path.exists(path)), None)
+    control = next((path for path in (f"/host{CONTROL}", CONTROL) if os.path.exists(f"{path}/command-faults")), None)
     if control is None:
         return
     with open(f"{control}/command-faults") as file:
