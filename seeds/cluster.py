@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
 from agent.kube import Client, Kind, Object, errors
 from seeds.compat import ClusterFacts
 from seeds.format import TrustBundle
+from seeds.identity import list_addresses
 
 PROXY = Kind("config.openshift.io", "v1", "Proxy")
 NETWORK = Kind("config.openshift.io", "v1", "Network")
@@ -46,7 +47,7 @@ def collect_cluster_facts(client: Client, container_storage_target: str) -> Clus
         trust_bundle=read_trust_bundle(client, proxy),
         container_storage_target=container_storage_target,
         mirror_registry_configured=bool(list_mirror_sources(client)),
-        node_ips=_list_addresses(nodes, "InternalIP"),
+        node_ips=tuple(address for node in nodes for address in list_addresses(node, "InternalIP")),
         cluster_networks=tuple(entry.get("cidr", "") for entry in status.get("clusterNetwork") or ()),
         service_networks=tuple(status.get("serviceNetwork") or ()),
     )
@@ -109,15 +110,6 @@ def _has_bundle(client: Client, name: str) -> bool:
         "failed to get cluster additional trust bundle state", lambda: client.find(CONFIG_MAP, name, CONFIG_NAMESPACE)
     )
     return bool(((found or {}).get("data") or {}).get("ca-bundle.crt"))
-
-
-def _list_addresses(nodes: Iterable[dict[str, Any]], kind: str) -> tuple[str, ...]:
-    return tuple(
-        address["address"]
-        for node in nodes
-        for address in (node.get("status") or {}).get("addresses") or ()
-        if address.get("type") == kind
-    )
 
 
 def _attempt(doing: str, read: Callable[[], Value]) -> Value:
