@@ -78,8 +78,8 @@ def read_trust_bundle(client: Client, proxy: Object) -> TrustBundle:
 def list_mirror_sources(client: Client) -> set[str]:
     """Return the registries for which the cluster has digest mirrors. Raises ClusterFactsError."""
     prefix = "failed to get mirror registry source registries from cluster failed to list"
-    policies = _attempt(f"{prefix} ImageContentSourcePolicy", lambda: _list_served(client, CONTENT_SOURCE_POLICY))
-    sets = _attempt(f"{prefix} ImageDigestMirrorSet", lambda: _list_served(client, DIGEST_MIRROR_SET))
+    policies = _attempt(f"{prefix} ImageContentSourcePolicy", lambda: list_served(client, CONTENT_SOURCE_POLICY))
+    sets = _attempt(f"{prefix} ImageDigestMirrorSet", lambda: list_served(client, DIGEST_MIRROR_SET))
     return {
         source.partition("/")[0]
         for objects, key in ((policies, "repositoryDigestMirrors"), (sets, "imageDigestMirrors"))
@@ -89,8 +89,8 @@ def list_mirror_sources(client: Client) -> set[str]:
     }
 
 
-def _list_served(client: Client, kind: Kind) -> list[Object]:
-    """List a kind that a cluster need not have: older or newer releases serve only one of the mirror kinds."""
+def list_served(client: Client, kind: Kind) -> list[Object]:
+    """List a kind that a cluster need not have: releases serve one mirror kind or the other. Raises ApiError."""
     return client.list(kind) if client.serves(kind) else []
 
 
