@@ -18,8 +18,8 @@ from pydantic import Field
 from agent.ibu.kind import IBU
 from agent.ibu.network_policies import ensure_policies, find_owner, log_policies, make_policies
 from agent.ibu.restoring import ensure_resource
-from agent.ibu.saved import SavedResource, read_boot_id
 from agent.kube import Client, Event, Kind, RetryPolicy, errors
+from agent.pivot.saved import SavedResource, read_boot_id
 from agent.runtime.access import AccessGuard
 from agent.runtime.http_server import BindAddress, HttpServer, Response
 from agent.runtime.leader import LeaderElection

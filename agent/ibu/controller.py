@@ -9,8 +9,8 @@ from collections.abc import Callable
 from agent.ibu.kind import IBU, IBU_NAME
 from agent.ibu.ports import OADP_NAMESPACE, Ports
 from agent.ibu.reconcile import UpgradeController
-from agent.ibu.saved import SavedResource
 from agent.kube import Client, Event, Kind
+from agent.pivot.saved import SavedResource
 from agent.runtime.metrics import Metrics
 from agent.runtime.triggers import Change, TriggerFilter
 from agent.runtime.watch import Watch

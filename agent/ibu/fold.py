@@ -63,11 +63,6 @@ def fold_error(cr: ImageBasedUpgrade, facts: Facts, step: Step[Any], error: str,
     return observe(_show_progress(cr, messages.error_retrying(doing, error), to_utc_second(now)), facts)
 
 
-def fail_upgrade(cr: ImageBasedUpgrade, message: str, now: datetime) -> ImageBasedUpgrade:
-    """The object as the original release shows it after an upgrade that did not stay booted (ibu-api.md 8.1)."""
-    return observe(_fail_stage(cr, Stage.UPGRADE, message, to_utc_second(now)), Facts(after_pivot=False))
-
-
 def get_current_stage(cr: ImageBasedUpgrade) -> Stage:
     """The stage in progress. Raises ValueError when there is none: then nothing may run."""
     stage = find_current_stage(cr.status.conditions)

@@ -28,7 +28,6 @@ APPLYING_POLICY_MANIFESTS = "Applying Policy Manifests"
 APPLYING_CONFIG_MANIFESTS = "Applying Config Manifests"
 RESTORING = "Restoring Application Data"
 RESTORE_IN_PROGRESS = "Restore of Application Data is in progress"
-UNCONTROLLED_ROLLBACK = "Uncontrolled rollback"
 
 ROLLBACK_REQUESTED = "Rollback requested"
 INITIATING_ROLLBACK = "Initiating rollback"

@@ -16,10 +16,10 @@ from agent.ibu.kind import IBU, IBU_NAME
 from agent.ibu.ports import Ports
 from agent.ibu.resource import LiveResource
 from agent.ibu.restoring import ensure_resource
-from agent.ibu.saved import Disposal, SavedResource, dispose_deleted
 from agent.ibu.stages import find_current_stage
 from agent.ibu.workspace import AcceptedSpec
 from agent.kube import Object, errors
+from agent.pivot.saved import Disposal, SavedResource, dispose_deleted
 from agent.runtime.worker import Request
 from agent.workflow.conditions import find_condition
 from agent.workflow.outcome import Done, Failed, Wait

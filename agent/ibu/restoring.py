@@ -6,8 +6,8 @@ import logging
 from datetime import datetime
 
 from agent.ibu.kind import IBU, IBU_NAME
-from agent.ibu.saved import Damaged, SavedResource, drop_nulls, prepare_for_create
 from agent.kube import Client, Object, errors
+from agent.pivot.saved import Damaged, SavedResource, drop_nulls, prepare_for_create
 
 log = logging.getLogger(__name__)
 

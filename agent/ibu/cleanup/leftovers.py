@@ -10,8 +10,8 @@ from agent.ibu.cleanup.parts import PartError
 from agent.ibu.itineraries import StageContext
 from agent.ibu.ports import WORKSPACE
 from agent.ibu.prep.jobs import PRECACHE_CONFIG_MAP, PRECACHE_FINALIZER, PRECACHE_JOB
-from agent.ibu.saved import SAVED_PATH, SavedResource
 from agent.kube import Kind, errors
+from agent.pivot.saved import SAVED_PATH, SavedResource
 from crds.imagebasedupgrade import Annotation
 
 logger = logging.getLogger(__name__)

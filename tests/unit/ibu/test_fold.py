@@ -7,7 +7,8 @@ import pytest
 
 from agent.ibu import messages
 from agent.ibu.decide import Facts
-from agent.ibu.fold import fail_upgrade, fold_error, fold_event, fold_outcome
+from agent.ibu.fold import fold_error, fold_event, fold_outcome
+from agent.pivot.failure import UNCONTROLLED_ROLLBACK, fail_upgrade
 from agent.workflow.outcome import Done, Failed, Wait
 from agent.workflow.replay import Completed, Ended, Started
 from agent.workflow.step import Step
@@ -222,7 +223,7 @@ def test_start_without_announcement_keeps_the_message(make_ibu: MakeIbu, now: da
 def test_upgrade_that_did_not_stay_booted_is_shown_as_failed(
     make_ibu: MakeIbu, shorten: Shorten, now: datetime
 ) -> None:
-    cr = fail_upgrade(make_ibu(*UPGRADING, stage="Upgrade"), messages.UNCONTROLLED_ROLLBACK, now)
+    cr = fail_upgrade(make_ibu(*UPGRADING, stage="Upgrade"), UNCONTROLLED_ROLLBACK, now)
     assert shorten(cr)[1:] == [
         "UpgradeCompleted=False/Failed/Upgrade failed",
         "UpgradeInProgress=False/Failed/Uncontrolled rollback",

@@ -41,7 +41,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "APPLYING_CONFIG_MANIFESTS": (messages.APPLYING_CONFIG_MANIFESTS, "Applying Config Manifests"),
     "RESTORING": (messages.RESTORING, "Restoring Application Data"),
     "RESTORE_IN_PROGRESS": (messages.RESTORE_IN_PROGRESS, "Restore of Application Data is in progress"),
-    "UNCONTROLLED_ROLLBACK": (messages.UNCONTROLLED_ROLLBACK, "Uncontrolled rollback"),
     "ROLLBACK_REQUESTED": (messages.ROLLBACK_REQUESTED, "Rollback requested"),
     "INITIATING_ROLLBACK": (messages.INITIATING_ROLLBACK, "Initiating rollback"),
     "DEFAULT_DEPLOYMENT_IS_MANUAL": (

@@ -13,8 +13,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from agent.ibu.decide import Decision, Facts, Work, decide
-from agent.ibu.fold import fail_upgrade, fold_event
+from agent.ibu.fold import fold_event
 from agent.ibu.stages import find_current_stage, is_completed, is_in_progress
+from agent.pivot.failure import fail_upgrade
 from agent.workflow.outcome import Done, Failed, Wait
 from agent.workflow.replay import Completed, Ended
 from agent.workflow.step import Step

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from agent.ibu.saved import Damaged, Disposal, SavedResource, dispose_deleted, drop_nulls, prepare_for_create
+from agent.pivot.saved import Damaged, Disposal, SavedResource, dispose_deleted, drop_nulls, prepare_for_create
 from hostops.hostroot import HostRoot
 
 CR = {"metadata": {"name": "upgrade"}, "spec": {"stage": "Prep"}, "status": {"conditions": []}}
