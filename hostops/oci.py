@@ -56,10 +56,12 @@ class LayerFile:
 
 
 @contextlib.contextmanager
-def write_layer(layout: Path, name: str, mode: int = 0o644) -> Iterator[LayerFile]:
+def write_layer(
+    layout: Path, name: str, mode: int = 0o644, *, created_seconds: float | None = None
+) -> Iterator[LayerFile]:
     """Yield where to write the content of the file `name`; the blob gets its place when the block ends well.
 
-    `layout` must exist. Raises OSError; nothing stays behind then.
+    `created_seconds` (since 1970, default: now) is the file's time. Raises OSError; nothing stays behind then.
     """
     blobs = layout / "blobs/sha256"
     blobs.mkdir(parents=True, exist_ok=True)
@@ -73,7 +75,7 @@ def write_layer(layout: Path, name: str, mode: int = 0o644) -> Iterator[LayerFil
             blob.write(b"\0" * (-size % _BLOCK + 2 * _BLOCK))
             total = blob.tell()
             blob.seek(0)
-            blob.write(_make_header(name, size, mode))
+            blob.write(_make_header(name, size, mode, time.time() if created_seconds is None else created_seconds))
             blob.seek(0)
             digest = hashlib.file_digest(blob, "sha256").hexdigest()
         unfinished.replace(blobs / digest)
@@ -83,21 +85,31 @@ def write_layer(layout: Path, name: str, mode: int = 0o644) -> Iterator[LayerFil
     file.finish(Layer(name, f"sha256:{digest}", total))
 
 
-def _make_header(name: str, size: int, mode: int) -> bytes:
+def _make_header(name: str, size: int, mode: int, created_seconds: float) -> bytes:
     entry = tarfile.TarInfo(name)
-    entry.size, entry.mode, entry.mtime = size, mode, int(time.time())
+    entry.size, entry.mode, entry.mtime = size, mode, int(created_seconds)
     header = entry.tobuf(tarfile.GNU_FORMAT)
     assert len(header) == _BLOCK, "a long name needs more than one block"
     return header
 
 
-def write_image(layout: Path, layers: Sequence[Layer], labels: Mapping[str, str], *, author: str) -> str:
-    """Complete the layout by the image of `layers`; return the manifest's digest. Raises OSError."""
+def write_image(
+    layout: Path,
+    layers: Sequence[Layer],
+    labels: Mapping[str, str],
+    *,
+    author: str,
+    created_seconds: float | None = None,
+) -> str:
+    """Complete the layout by the image of `layers`; return the manifest's digest. Raises OSError.
+
+    Equal arguments, with the time of its creation (since 1970, default: now) among them, give an equal digest.
+    """
     machine = platform.machine()
     config = {
         "architecture": _ARCHITECTURES.get(machine, machine),
         "os": "linux",
-        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(created_seconds)),
         "config": {"Labels": dict(labels)},
         # A layer that is not compressed has the same digest inside and outside.
         "rootfs": {"type": "layers", "diff_ids": [layer.digest for layer in layers]},

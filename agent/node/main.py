@@ -19,6 +19,9 @@ logger = logging.getLogger(__name__)
 PROGRAMS = {
     "stateroot-setup": ("agent.node.stateroot.program", "build the new stateroot from the seed image"),
     "precache": ("agent.node.precache.program", "pull the images of the new release"),
+    "seed": ("agent.node.seed.program", "create a seed image of this node, or restore the node afterwards"),
+    "create": ("agent.node.seed.create", "the same as seed create"),
+    "restore": ("agent.node.seed.restore", "the same as seed restore"),
 }
 """Name -> (module with `main(argv)`, short help)."""
 
