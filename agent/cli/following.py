@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -24,8 +25,10 @@ class Lost:
     reason: str
 
 
-def follow_upgrade(kubeconfig: Path | None, context: str | None) -> Iterator[ImageBasedUpgrade | Lost]:
-    """Yield the resource whenever it changes, and `Lost` once each time that it can not be read; never ends.
+def follow_upgrade(
+    kubeconfig: Path | None, context: str | None, *, limit_seconds: float = math.inf
+) -> Iterator[ImageBasedUpgrade | Lost]:
+    """Yield the resource whenever it changes, and `Lost` once each time that it can not be read.
 
     Every stream begins with a new list: behind the same address there may be another cluster after a pivot. Raises
     AccessError when the kubeconfig can not be used.
@@ -37,11 +40,11 @@ def follow_upgrade(kubeconfig: Path | None, context: str | None) -> Iterator[Ima
     kind = Kind(definition.group, definition.version, definition.kind)
     impatient = RetryPolicy(deadline_seconds=10.0, retry_seconds=0.0)
     with Client.connect(kubeconfig, context, policy=impatient) as client:
-        answered = True
-        while True:
+        answered, until = True, time.monotonic() + limit_seconds
+        while (remaining := until - time.monotonic()) > 0:
             reason = "ImageBasedUpgrade upgrade does not exist"
             try:
-                with client.watch(kind, name="upgrade", timeout_seconds=_STREAM_SECONDS) as watch:
+                with client.watch(kind, name="upgrade", timeout_seconds=min(_STREAM_SECONDS, remaining)) as watch:
                     for event in watch:
                         if event.type == "DELETED":
                             break
