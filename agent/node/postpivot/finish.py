@@ -8,7 +8,7 @@ from agent.node.command_errors import describe_command_error
 from agent.node.postpivot.run import PostPivot, StepError
 from hostops import files
 from hostops.runner import CommandError
-from seeds.handover import CONFIGURATION, LVM_DEVICES, SEED_DATA
+from seeds.handover import CLUSTER_CONFIGURATION, CONFIGURATION, LVM_DEVICES, SEED_DATA
 
 UNIT = "installation-configuration.service"
 LVM_DEVICES_FILE = "/etc/lvm/devices/system.devices"
@@ -36,8 +36,11 @@ def mark_configured(run: PostPivot) -> None:
 
 
 def is_configured(run: PostPivot) -> bool:
-    """Say whether an earlier run has come to the tidying."""
-    return run.root.path(CONFIGURED_MARK).exists()
+    """Say whether an earlier run has come to the tidying, or to its end and not to that of the unit."""
+    if run.root.path(CONFIGURED_MARK).exists():
+        return True
+    is_gone = not any(run.root.path(path).exists() for path in (CLUSTER_CONFIGURATION, SEED_DATA))
+    return is_gone and run.systemd.is_enabled("kubelet")
 
 
 def remove_handed_over(run: PostPivot) -> None:
@@ -49,11 +52,11 @@ def remove_handed_over(run: PostPivot) -> None:
             files.sync_directory(folder.parent)
 
 
+def forget_configured(run: PostPivot) -> None:
+    """Remove the note: a node without input whose kubelet is enabled is known to be configured."""
+    files.remove_durably(run.root.path(CONFIGURED_MARK))
+
+
 def disable_unit(run: PostPivot) -> None:
     """Let the program not run at the next boot."""
     run.systemd.disable(UNIT)
-
-
-def forget_configured(run: PostPivot) -> None:
-    """Remove the note; nobody runs the program any more."""
-    files.remove_durably(run.root.path(CONFIGURED_MARK))

@@ -131,8 +131,8 @@ CONFIGURE_NODE: Itinerary[PostPivot] = Itinerary(
             f"failed to cleanup in postpivot [{CONFIGURATION} {SEED_DATA}]: ",
             tidies=True,
         ),
-        _step(finish.disable_unit, f"failed to disable {finish.UNIT}, err: ", tidies=True),
         _step(finish.forget_configured, tidies=True),
+        _step(finish.disable_unit, f"failed to disable {finish.UNIT}, err: ", tidies=True),
     ),
     observe,
 )
