@@ -42,6 +42,7 @@ IDLE_REFUSED_ROLLBACK_FIRST = "Transition to Idle not allowed - Rollback first"
 IDLE_REFUSED = "Abort or finalize not allowed"
 
 _RETRYING = ", retrying"
+_FAILURE_OCCURRED = ": Failure occurred: "
 
 EVENT_REBOOT_FOR_UPGRADE = "System will now reboot for upgrade"
 EVENT_REBOOT_FOR_ROLLBACK = "System will now reboot for rollback"
@@ -95,18 +96,18 @@ def precache_job_in_progress(name: str, namespace: str, progress: str) -> str:
 
 
 def failure_occurred(doing: str, error: str) -> str:
-    """A step after the pivot that is tried again, or after which the node rolls back."""
-    return f"{doing}: Failure occurred: {error}"
+    """An error of the Upgrade stage, before or after the pivot: the work is repeated, and the user sees why."""
+    return f"{doing}{_FAILURE_OCCURRED}{error}"
 
 
 def error_retrying(doing: str, error: str) -> str:
-    """An unexpected error: the work is repeated with growing delay, and the user sees why."""
+    """An error of any other stage: the work is repeated with growing delay, and the user sees why."""
     return f"{doing}: {error}{_RETRYING}"
 
 
-def is_error_retrying(message: str) -> bool:
-    """The message was made by `error_retrying`."""
-    return message.endswith(_RETRYING)
+def is_error_shown(message: str) -> bool:
+    """The message was made by `failure_occurred` or `error_retrying`."""
+    return _FAILURE_OCCURRED in message or message.endswith(_RETRYING)
 
 
 def rollback_failed(error: str) -> str:
