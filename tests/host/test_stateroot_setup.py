@@ -284,3 +284,16 @@ def test_setup_without_space_fails_clearly_and_succeeds_once_there_is_some(small
     code, log = run(small_node, image)
     assert code == 0, log
     assert (small_node.stateroot_folder(STATEROOT) / "var/large").stat().st_size == 80 * 1024**2
+
+
+def test_setup_on_a_disk_that_fills_up_while_deploying_fails_clearly_and_leaves_nothing(small_node, publisher, seed):
+    before = snapshot(small_node)
+    fill = 'case $2 in deploy) dd if=/dev/zero of=/sysroot/filler bs=64k 2>/dev/null;; esac'
+    small_node.break_command("ostree admin", fill)
+    image = seed.push(publisher, "org/filling:1")
+    code, log = run(small_node, image)
+    assert code == 1
+    assert re.search(r"failed ostree admin deploy: .*/sysroot has only \d+ bytes left", log, re.DOTALL)
+    (small_node.sysroot / "filler").unlink()
+    assert snapshot(small_node) == before
+    assert stored_images(small_node) == ""
