@@ -288,7 +288,7 @@ def test_setup_without_space_fails_clearly_and_succeeds_once_there_is_some(small
 
 def test_setup_on_a_disk_that_fills_up_while_deploying_fails_clearly_and_leaves_nothing(small_node, publisher, seed):
     before = snapshot(small_node)
-    fill = 'case $2 in deploy) dd if=/dev/zero of=/sysroot/filler bs=64k 2>/dev/null;; esac'
+    fill = "case $2 in deploy) dd if=/dev/zero of=/sysroot/filler bs=64k 2>/dev/null;; esac"
     small_node.break_command("ostree admin", fill)
     image = seed.push(publisher, "org/filling:1")
     code, log = run(small_node, image)
