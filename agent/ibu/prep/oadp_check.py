@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from agent.ibu.itineraries import StageContext
+from agent.ibu.prep.config_maps import warn_of_binary_data
 from agent.ibu.prep.findings import Findings
 from agent.kube import Client, Kind, Object, errors
 from agent.kube.manifests import decode_config_map
@@ -117,6 +118,7 @@ def _read_config_map(client: Client, reference: ConfigMapRef, findings: Findings
         return []
     objects, problems = decode_config_map(config_map)
     findings.add(f"{_CONFIG_MAPS}failed to decode file: ", problems)
+    findings.warnings += warn_of_binary_data(config_map)
     return objects
 
 
