@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
+from urllib.parse import quote
 
 from agent.ibu.itineraries import StageContext
+from agent.ibu.prep.at_once import map_at_once
 from agent.ibu.prep.config_maps import warn_of_binary_data
+from agent.ibu.prep.content_types import check_types
 from agent.ibu.prep.findings import Findings
 from agent.kube import Client, Kind, Object, errors
 from agent.kube.manifests import decode_config_map
@@ -124,18 +128,19 @@ def _read_config_map(client: Client, reference: ConfigMapRef, findings: Findings
 
 def _check_content(context: StageContext, content: Content) -> Iterator[str]:
     client = context.ports.client
-    yield from (unnamed := rules.find_unnamed(content))
-    if unnamed:
+    unusable = [*rules.find_unnamed(content), *check_types(content)]
+    yield from unusable
+    if unusable:
         return
-    for backup in content.backups:
-        yield from _dry_run(client, backup, "Backup", "backup")
+    for problems in map_at_once(partial(_dry_run, client, "Backup", "backup"), content.backups):
+        yield from problems
     malformed = list(rules.check_apply_labels(content))
     yield from malformed
     if not malformed:
         yield from _check_label_targets(context, content.backups)
         yield from rules.check_shared_targets(content)
-    for restore in content.restores:
-        yield from _dry_run(client, restore, "Restore", "Restore")
+    for problems in map_at_once(partial(_dry_run, client, "Restore", "Restore"), content.restores):
+        yield from problems
     unknown = list(rules.check_references(content))
     yield from unknown
     if not unknown and (unpaired := rules.check_pairing(content)):
@@ -144,20 +149,21 @@ def _check_content(context: StageContext, content: Content) -> Iterator[str]:
     yield from rules.check_filters(content)
 
 
-def _dry_run(client: Client, obj: Object, title: str, word: str) -> Iterator[str]:
+def _dry_run(client: Client, title: str, word: str, obj: Object) -> list[str]:
     try:
         client.create(obj, dry_run=True)
     except errors.AlreadyExists:
-        return
+        return []
     except errors.Invalid as error:
-        yield (
+        return [
             f"Invalid {title} {get_name(obj)} detected in configmap, error: {error}. "
             f"Please update the invalid {title} in configmap."
-        )
+        ]
     except errors.Transient:
         raise
     except errors.ApiError as error:
-        yield f"failed to create {word} with dry run: {error}"
+        return [f"failed to create {word} with dry run: {error}"]
+    return []
 
 
 def _check_label_targets(context: StageContext, backups: Sequence[Object]) -> Iterator[str]:
@@ -171,7 +177,7 @@ def _check_label_targets(context: StageContext, backups: Sequence[Object]) -> It
             try:
                 admin.request(
                     "PATCH",
-                    target.path,
+                    quote(target.path),
                     query={"dryRun": "All"},
                     body=label_patch(get_name(backup)),
                     content_type="application/merge-patch+json",

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeAlias
 
+from agent.ibu.prep.at_once import map_at_once
 from agent.ibu.prep.findings import BoundedTexts
 from agent.kube import Client, Kind, Object, errors
 from agent.kube.manifests import ApplyError, apply_manifest
 
 NAMESPACE = Kind("", "v1", "Namespace")
 DEFAULT_NAMESPACE = "default"
-AT_ONCE = 4
-_BATCH = 8 * AT_ONCE
+_BATCH = 64
 _DISALLOWED = {
     Kind("machineconfiguration.openshift.io", "v1", "MachineConfig"),
     Kind("operators.coreos.com", "v1alpha1", "ClusterServiceVersion"),
@@ -121,15 +120,11 @@ def advance_trial(
     holds what was found before.
     """
     deadline = clock() + seconds
-    pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="dry-run")
-    try:
-        while state.tried < len(plan):
-            batch = plan[state.tried : state.tried + _BATCH]
-            state.note(list(pool.map(partial(_carry_out, admin), batch)))
-            if clock() >= deadline:
-                break
-    finally:
-        pool.shutdown(cancel_futures=True)
+    while state.tried < len(plan):
+        batch = plan[state.tried : state.tried + _BATCH]
+        state.note(list(map_at_once(partial(_carry_out, admin), batch)))
+        if clock() >= deadline:
+            break
     return state.tried >= len(plan)
 
 

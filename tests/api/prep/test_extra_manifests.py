@@ -18,6 +18,7 @@ PutConfigMap = Callable[..., list[dict[str, str]]]
 CONFIG_MAP = Kind("", "v1", "ConfigMap")
 ALLOWED = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c{number}}}\n"
 REFUSED = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c{number}, labels: {{a: 'not a label'}}}}\n"
+LARGE = REFUSED + f"data: {{{{a: {'x' * 700}}}}}\n"
 MEBIBYTE = 1024**2
 
 
@@ -48,8 +49,8 @@ def test_ten_thousand_manifests_are_tried_in_many_short_goes(
 def test_mebibyte_of_refused_manifests_ends_in_bounded_warnings(
     make_context: MakeContext, put_config_map: PutConfigMap
 ) -> None:
-    count = (MEBIBYTE - 4096) // len(REFUSED.format(number=9999))
-    references = put_config_map("refused", {"m.yaml": write_manifests(REFUSED, count)})
+    count = (MEBIBYTE - 4096) // len(LARGE.format(number=9999))
+    references = put_config_map("refused", {"m.yaml": write_manifests(LARGE, count)})
     findings, _ = check_in_goes(make_context, references, seconds=5.0)
     assert findings.problems == []
     assert sum(map(len, findings.warnings)) < 70_000
@@ -60,13 +61,13 @@ def test_mebibyte_of_refused_manifests_ends_in_bounded_warnings(
 def test_trial_that_was_interrupted_goes_on_with_what_was_found(
     make_context: MakeContext, put_config_map: PutConfigMap, root: HostRoot
 ) -> None:
-    text = write_manifests(REFUSED, 1) + write_manifests(ALLOWED, 99).replace("name: c", "name: d")
+    text = write_manifests(REFUSED, 1) + write_manifests(ALLOWED, 199).replace("name: c", "name: d")
     references = put_config_map("some", {"m.yaml": text})
     first = check_extra_manifests(make_context(extraManifests=references), seconds=0)
-    assert first == Unfinished(32, 100)
-    assert json.loads(root.path(STATE_FILE).read_text())["tried"] == 32
+    assert first == Unfinished(64, 200)
+    assert json.loads(root.path(STATE_FILE).read_text())["tried"] == 64
     findings, goes = check_in_goes(make_context, references, seconds=0)
-    assert [go.tried for go in goes] == [64, 96]
+    assert [go.tried for go in goes] == [128, 192]
     (warning,) = findings.warnings
     assert warning.startswith("ConfigMap[c0] - dryrun failed")
 
@@ -74,11 +75,11 @@ def test_trial_that_was_interrupted_goes_on_with_what_was_found(
 def test_trial_starts_over_when_a_config_map_has_changed(
     make_context: MakeContext, put_config_map: PutConfigMap
 ) -> None:
-    references = put_config_map("some", {"m.yaml": write_manifests(REFUSED, 50)})
-    assert check_extra_manifests(make_context(extraManifests=references), seconds=0) == Unfinished(32, 50)
-    put_config_map("some", {"m.yaml": write_manifests(ALLOWED, 50)})
+    references = put_config_map("some", {"m.yaml": write_manifests(REFUSED, 100)})
+    assert check_extra_manifests(make_context(extraManifests=references), seconds=0) == Unfinished(64, 100)
+    put_config_map("some", {"m.yaml": write_manifests(ALLOWED, 100)})
     findings, goes = check_in_goes(make_context, references, seconds=0)
-    assert goes == [Unfinished(32, 50)]
+    assert goes == [Unfinished(64, 100)]
     assert findings.warnings == []
 
 
@@ -86,9 +87,9 @@ def test_trial_starts_over_when_a_config_map_has_changed(
 def test_trial_with_a_damaged_state_starts_over(
     make_context: MakeContext, put_config_map: PutConfigMap, root: HostRoot, content: str
 ) -> None:
-    references = put_config_map("some", {"m.yaml": write_manifests(ALLOWED, 50)})
+    references = put_config_map("some", {"m.yaml": write_manifests(ALLOWED, 100)})
     root.path(STATE_FILE).write_text(content)
-    assert check_extra_manifests(make_context(extraManifests=references), seconds=0) == Unfinished(32, 50)
+    assert check_extra_manifests(make_context(extraManifests=references), seconds=0) == Unfinished(64, 100)
 
 
 def test_binary_values_are_named_in_a_warning(make_context: MakeContext, put_config_map: PutConfigMap) -> None:
