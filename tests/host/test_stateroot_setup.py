@@ -7,6 +7,7 @@ import pytest
 
 from agent.node.stateroot.setup import SETUP_STATEROOT
 from hostops.rpmostree import RpmOstree
+from tests.host.flaky import FlakyProxy
 from tests.host.scratchnode import ScratchNode, call
 from tests.host.seedimage import ETC, INFO, VAR, VERSION, SeedFiles, build_seed, pack
 from tests.host.stateroot_run import CRYPTO, finish_run, start_run
@@ -204,6 +205,38 @@ def test_setup_with_a_registry_that_is_away_tells_so(setup_node, publisher):
     code, log = run(setup_node, "127.0.0.1:1/org/seed:1")
     assert code == 1
     assert "connection refused" in log
+
+
+@pytest.fixture
+def make_cut_image(setup_node, registry, image):
+    """The seed image as seen through a registry that breaks answers off; call it inside the proxy's `with`."""
+
+    def make(proxy):
+        setup_node.trust_registry(proxy.address)
+        return image.replace(registry.address, proxy.address)
+
+    return make
+
+
+def test_setup_through_a_registry_that_breaks_off_tries_again(setup_node, registry, make_cut_image):
+    with FlakyProxy(registry.address, cuts=3, after_bytes=4096) as proxy:
+        code, log = run(setup_node, make_cut_image(proxy))
+        assert code == 0, log
+        assert proxy.cuts_left < 0
+    assert stored_images(setup_node) == ""
+
+
+def test_setup_through_a_registry_that_always_breaks_off_fails_and_changes_nothing(
+    setup_node, registry, make_cut_image
+):
+    before = snapshot(setup_node)
+    with FlakyProxy(registry.address, cuts=10_000, after_bytes=4096) as proxy:
+        code, log = run(setup_node, make_cut_image(proxy))
+    assert code == 1
+    assert "failed to pull seed image: failed to pull image: " in log
+    assert log.count("run: podman pull") == 5
+    assert snapshot(setup_node) == before
+    assert stored_images(setup_node) == ""
 
 
 def test_setup_with_a_pull_secret_uses_it_and_removes_it(setup_node, image):
