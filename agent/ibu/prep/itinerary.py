@@ -8,6 +8,7 @@ from agent.ibu import messages
 from agent.ibu.health.survey import find_health_failure
 from agent.ibu.itineraries import StageContext
 from agent.ibu.ports import WORKSPACE
+from agent.ibu.prep.extra_manifests import Unfinished, check_extra_manifests
 from agent.ibu.prep.findings import Findings, join_bounded
 from agent.ibu.prep.job_state import launches_job, launches_stateroot, observe_jobs
 from agent.ibu.prep.job_steps import build_stateroot, precache_images
@@ -40,7 +41,12 @@ def validate(context: StageContext) -> Outcome:
     if target is None:
         return Failed("container storage mountpoint target not found")
     _make_workspace(context)
-    spec = check_spec(context)
+    # First: it may take several passes, and what comes after it runs in the last one only.
+    extra = check_extra_manifests(context) if context.cr.spec.extra_manifests else Findings()
+    if isinstance(extra, Unfinished):
+        text = f"{messages.IN_PROGRESS}: {extra.tried} of {extra.total} extra manifests are validated"
+        return Wait(text, timedelta(0))
+    spec = check_spec(context, extra)
     findings = Findings(warnings=list(spec.findings.warnings))
     findings.add(_SPEC, spec.findings.problems)
     if spec.version_fits:
