@@ -20,7 +20,7 @@ import click
 from agent.ibu.kind import IBU
 from agent.ibu.network_policies import ensure_policies, find_owner, log_policies, make_policies
 from agent.ibu.restoring import ensure_resource
-from agent.kube import Client, Event, Kind, RetryPolicy, errors
+from agent.kube import Client, Event, Kind, Object, RetryPolicy, errors
 from agent.pivot.saved import SavedResource, read_boot_id
 from agent.runtime.access import AccessGuard
 from agent.runtime.http_server import BindAddress, HttpServer, Response
@@ -113,7 +113,7 @@ def run_operator(settings: OperatorSettings, request: StopRequest) -> int:
         apply_network_policies(client, settings, metrics_port)
         root = HostRoot.detect()
         make_directory(root.path(_STATE_DIRECTORY), 0o700)
-        saved = SavedResource(root, boot_id=read_boot_id())
+        saved = SavedResource(root, boot_id=read_boot_id(), has_left=make_leaving_check(root))
         create_upgrade(client, saved)
         # From here on imports may take their time: whoever waits for the resource has it.
         from agent.runtime.watches import Watches
@@ -216,6 +216,19 @@ def serve(
     stack.callback(server.stop)
     log.info("serving", extra={"host": address.host, "port": server.port, "paths": server.paths})
     return server.port
+
+
+def make_leaving_check(root: HostRoot) -> Callable[[Object, str], bool]:
+    """Return how to find out, after a power loss, whether the node has been in another release since then."""
+
+    def check(saved: Object, boot_id: str) -> bool:
+        from agent.pivot.leaving import has_left  # slow to import, and rarely asked
+        from hostops.runner import HostRunner
+        from hostops.scopes import host_scope
+
+        return has_left(HostRunner(host_scope()), root, saved, boot_id)
+
+    return check
 
 
 def create_upgrade(client: Client, saved: SavedResource) -> None:

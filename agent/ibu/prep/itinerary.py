@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from agent.ibu import messages
-from agent.ibu.health.survey import find_health_failure
+from agent.ibu.health.waiting import await_health
 from agent.ibu.itineraries import StageContext
 from agent.ibu.ports import WORKSPACE
 from agent.ibu.prep.extra_manifests import Unfinished, check_extra_manifests
@@ -22,7 +22,6 @@ from agent.workflow.step import Itinerary, Step
 from crds.imagebasedupgrade import Annotation
 from hostops.files import make_directory
 
-HEALTH_POLL = timedelta(seconds=20)
 DELETION_POLL = timedelta(seconds=5)
 
 _SPEC = "failed to validate IBU spec: "
@@ -31,8 +30,7 @@ _SEED = "failed to validate seed image info: "
 
 def wait_healthy(context: StageContext) -> Outcome:
     """Start nothing on a cluster that is not stable."""
-    failure = find_health_failure(context.ports.client)
-    return Wait(messages.prep_waiting_for_health(failure), HEALTH_POLL) if failure else Done()
+    return await_health(context, messages.prep_waiting_for_health)
 
 
 def validate(context: StageContext) -> Outcome:
