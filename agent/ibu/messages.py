@@ -5,6 +5,7 @@ Users, policies and fleet tools match these texts: they are exact. Where somethi
 
 from __future__ import annotations
 
+from agent.velero import messages as velero_messages
 from crds.imagebasedupgrade import Annotation, Stage
 
 IDLE = "Idle"
@@ -18,16 +19,16 @@ PREP_STAGE_COMPLETED_WITH_WARNING = (
     f"Please check the annotation '{Annotation.VALIDATION_WARNING}' for details."
 )
 
-BACKING_UP = "Backing up Application Data"
-BACKUP_IN_PROGRESS = "Backup of Application Data is in progress"
+BACKING_UP = velero_messages.BACKING_UP
+BACKUP_IN_PROGRESS = velero_messages.BACKUP_IN_PROGRESS
 EXPORTING_APPLICATION_CONFIGURATION = "Exporting Application Configuration"
 EXPORTING_MANIFESTS = "Exporting Policy and Config Manifests"
 EXPORTING_CLUSTER_CONFIGURATION = "Exporting Cluster, LVM, and cert-manager configuration"
 CHECKING_APPLICATION_CONFIGURATION = "Checking Application Configuration"
 APPLYING_POLICY_MANIFESTS = "Applying Policy Manifests"
 APPLYING_CONFIG_MANIFESTS = "Applying Config Manifests"
-RESTORING = "Restoring Application Data"
-RESTORE_IN_PROGRESS = "Restore of Application Data is in progress"
+RESTORING = velero_messages.RESTORING
+RESTORE_IN_PROGRESS = velero_messages.RESTORE_IN_PROGRESS
 
 ROLLBACK_REQUESTED = "Rollback requested"
 INITIATING_ROLLBACK = "Initiating rollback"
