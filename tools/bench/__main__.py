@@ -43,14 +43,10 @@ def take_figures(names: Sequence[str]) -> Iterator[Figure]:
 
 def row_of(figure: Figure) -> tuple[str, ...]:
     """Write a figure as the cells of its row."""
-    return (
-        figure.name,
-        f"{figure.median:.2f} {figure.unit}",
-        f"{figure.p95:.2f} {figure.unit}",
-        figure.floor_name,
-        f"{figure.floor_median:.2f} {figure.unit}",
-        f"{figure.ratio:.2f}",
-    )
+    ours = (figure.name, f"{figure.median:.2f} {figure.unit}", f"{figure.p95:.2f} {figure.unit}")
+    if not figure.floor_samples:
+        return (*ours, "-", "-", "-")
+    return (*ours, figure.floor_name, f"{figure.floor_median:.2f} {figure.unit}", f"{figure.ratio:.2f}")
 
 
 def format_markdown(rows: Sequence[Sequence[str]]) -> str:

@@ -26,13 +26,13 @@ def compile_sources() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured thing: samples of ours and of the floor, in `unit`."""
+    """One measured thing: samples of ours and of the floor, in `unit`; without floor there is nothing to compare."""
 
     name: str
     floor_name: str
     unit: str
     samples: tuple[float, ...]
-    floor_samples: tuple[float, ...]
+    floor_samples: tuple[float, ...] = ()
 
     @property
     def median(self) -> float:

@@ -135,3 +135,16 @@ def test_wrong_types_that_the_server_refuses_are_warnings(
     findings, _ = check_in_goes(make_context, references, seconds=5.0)
     assert findings.problems == []
     assert len(findings.warnings) == 1
+
+
+@pytest.mark.parametrize(
+    "field", ["stringData: {a: 5, password: s3cr3t}", "data: {a: s3cr3t!, b: c3I=}", "data: s3cr3t"]
+)
+def test_refused_secret_does_not_tell_its_content(
+    make_context: MakeContext, put_config_map: PutConfigMap, field: str
+) -> None:
+    text = f"apiVersion: v1\nkind: Secret\nmetadata: {{name: x}}\n{field}\n"
+    findings, _ = check_in_goes(make_context, put_config_map("secret", {"m.yaml": text}), seconds=5.0)
+    (warning,) = findings.warnings
+    assert warning.startswith("Secret[x] - dryrun failed in namespace : failed to create manifest Secret called x: ")
+    assert "s3cr3t" not in warning

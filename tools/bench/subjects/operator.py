@@ -48,7 +48,7 @@ def _measure_start(bed: Bed) -> Iterator[Figure]:
             cpu_seconds.append(read_cpu_seconds(bed.operator.pid))
             follower.wait_for(is_idle)
     yield Figure("start to resource created", ORIGINAL, "s", tuple(seconds), (0.13,))
-    yield Figure("start: processor time until then", "-", "s", tuple(cpu_seconds), tuple(cpu_seconds))
+    yield Figure("start: processor time until then", "", "s", tuple(cpu_seconds))
 
 
 def _load_everything(bed: Bed) -> None:

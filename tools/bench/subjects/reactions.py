@@ -40,7 +40,7 @@ def measure() -> Iterator[Figure]:
     # The first round imports what is needed and warms the connections.
     taken = {name: tuple(samples[name] for samples in rounds[1:]) for name in rounds[0]}
     host, floor = taken.pop(_RPM_OSTREE), taken.pop(FLOOR)
-    yield Figure(_RPM_OSTREE, "-", "ms", host, host)
+    yield Figure(_RPM_OSTREE, "", "ms", host)
     for name, values in taken.items():
         yield Figure(name, FLOOR, "ms", tuple(value - median(host) for value in values), floor)
 
