@@ -32,17 +32,17 @@ def describe_image(
     found = labels.get(FORMAT_LABEL)
     understood = "" if found == FORMAT_VERSION else f" (this version understands {FORMAT_VERSION})"
     lines = [
-        f"Image:     {reference}",
-        f"Digest:    {digest}",
-        f"Format:    {found or 'none: this is no seed image, or a very old one'}{understood if found else ''}",
+        f"Image:      {reference}",
+        f"Digest:     {digest}",
+        f"Format:     {found or 'none: this is no seed image, or a very old one'}{understood if found else ''}",
     ]
     try:
         info = read_info(labels)
     except SeedFormatError as error:
-        lines.append(f"Cluster:   can not be read: {error}")
+        lines.append(f"Cluster:    can not be read: {error}")
     else:
-        lines += [f"{name + ':':<11}{value}" for name, value in _describe_cluster(info)]
-    lines.append(f"Size:      {format_size(size_bytes)} in {len(files)} layers")
+        lines += [f"{name + ':':<12}{value}" for name, value in _describe_cluster(info)]
+    lines.append(f"Size:       {format_size(size_bytes)} in {len(files)} layers")
     width = max((len(file.name) for file in files), default=0)
     lines += [f"  {file.name:<{width}}  {format_size(file.size_bytes):>10}" for file in files if file.name]
     if not any(file.name for file in files):

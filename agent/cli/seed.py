@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,12 +48,14 @@ def inspect(
     from hostops.runner import CommandError, HostRunner
     from hostops.skopeo import InspectError, Skopeo
 
+    logging.getLogger("hostops").setLevel(logging.ERROR)  # the message below says it all
     image = image.removeprefix("docker://")
     try:
         found = Skopeo(HostRunner()).inspect(image, authfile, tls_verify=tls_verify)
         files = _list_files(image, found, authfile, tls_verify, download=contents)
     except (CommandError, InspectError) as error:
-        raise click.ClickException(f"{image} can not be inspected: {str(error).strip()}") from error
+        reason = error.output if isinstance(error, CommandError) else str(error)
+        raise click.ClickException(f"{image} can not be inspected: {reason.strip()}") from error
     verdict = _check(found, kubeconfig, context) if check else None
     if output == "json":
         click.echo(json.dumps(_to_json(image, found, files, verdict), indent=2))
@@ -89,7 +92,7 @@ def _print_text(image: str, found: RemoteImage, files: list[ImageFile], verdict:
         click.echo(line)
     if verdict is None:
         return
-    click.echo(f"Check:     {'fits' if verdict.fits else 'does not fit'} this cluster")
+    click.echo(f"Check:      {'fits' if verdict.fits else 'does not fit'} this cluster")
     for line in verdict.describe():
         click.echo(f"  {line}")
 

@@ -45,6 +45,9 @@ def put(world):
 
     yield put
     for obj in reversed(made):
+        if obj["metadata"].get("finalizers"):  # its controller does not run here
+            name = obj["metadata"]["name"]
+            world.client.patch_merge(Kind.of(obj), name, {"metadata": {"finalizers": None}})
         world.client.delete(Kind.of(obj), obj["metadata"]["name"], obj["metadata"].get("namespace"))
 
 
@@ -151,7 +154,7 @@ def make_oadp(version):
 
 def test_data_protection_and_old_oadp(world, put):
     put(make_oadp("1.3.1-rc1"))
-    put(make(DPA, "dpa", "openshift-adp", spec={}))
+    put(make(DPA, "dpa", "openshift-adp", spec={"configuration": {}}))
     assert ask(world) == (
         "Rejected: Cluster must not have any DataProtectionApplication resources configured; "
         "Rejected: Cluster must have OADP version >= 1.3.1"
@@ -166,7 +169,7 @@ def test_new_oadp_without_data_protection_passes(world, put):
 
 
 def test_data_protection_without_oadp_passes(world, put):
-    put(make(DPA, "dpa", "openshift-adp", spec={}))
+    put(make(DPA, "dpa", "openshift-adp", spec={"configuration": {}}))
     world.ask()
     world.pass_once()
     assert len(world.conditions()) == 1
@@ -276,6 +279,6 @@ def test_push_test_leaves_no_name_in_the_registry(world):
     assert len(world.conditions()) == 1
     (world.host.folder / "var/auth.json").write_text(world.auth)
     found = world.host.runner.run(
-        "skopeo", "list-tags", "--authfile", "/var/auth.json", f"docker://{world.registry}/org/untouched"
+        "skopeo", "list-tags", "--authfile", "/var/auth.json", f"docker://{world.registry}/org/untouched", ok=(1,)
     )
-    assert '"Tags": []' in found.output or '"Tags": null' in found.output
+    assert "404 (Not Found)" in found.output  # a repository without a tag is none

@@ -114,7 +114,6 @@ class World:
         self.time = datetime(2026, 1, 1, tzinfo=UTC)
         self.unhealthy: str | None = None
         self.stuck = False
-        self.result: tuple[Any, ...] = (0,)
         self.states: list[list[str]] = []
         self.restart()
 
