@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hostops.oci import IMAGE_NAME
+from hostops.oci import IMAGE_NAME, TITLE
 from hostops.runner import Runner
 
 RETRIES = 2
@@ -21,12 +21,21 @@ class InspectError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteLayer:
+    """A layer in a registry; `title` names the one file in it, "" when the image does not tell."""
+
+    title: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class RemoteImage:
     """An image in a registry: its labels and the bytes of its compressed layers (0 when nobody tells them)."""
 
     digest: str
     labels: Mapping[str, str]
     compressed_bytes: int
+    layers: tuple[RemoteLayer, ...] = ()
 
 
 class Skopeo:
@@ -36,17 +45,24 @@ class Skopeo:
         self._runner = runner
 
     def inspect(
-        self, image: str, authfile: str, *, retries: int = RETRIES, timeout_seconds: float = TIMEOUT_SECONDS
+        self,
+        image: str,
+        authfile: str,
+        *,
+        retries: int = RETRIES,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        tls_verify: bool = True,
     ) -> RemoteImage:
         """Return what the registry knows about `image`; `authfile` is a host path (prep.md 4.6).
 
-        Raises CommandError and InspectError.
+        With an empty `authfile` skopeo looks for credentials in its usual places. Raises CommandError and InspectError.
         """
+        flags = ["--retry-times", str(retries), *(("--authfile", authfile) if authfile else ())]
+        flags += () if tls_verify else ("--tls-verify=false",)
 
-        def ask(form: str, *more: str) -> str:
-            flags = ("--retry-times", str(retries), "--authfile", authfile, form, *more)
+        def ask(*form: str) -> str:
             return self._runner.run(
-                "skopeo", "inspect", *flags, f"docker://{image}", stdout_only=True, timeout=timeout_seconds
+                "skopeo", "inspect", *flags, *form, f"docker://{image}", stdout_only=True, timeout=timeout_seconds
             ).output
 
         answer = ask("--format", "json")
@@ -74,8 +90,10 @@ def parse_inspection(text: str, manifest: str = "{}") -> RemoteImage:
     try:
         data = json.loads(text)
         labels = {str(key): str(value) for key, value in (data.get("Labels") or {}).items()}
-        sizes = [int(layer.get("Size") or 0) for layer in data.get("LayersData") or []]
-        sizes += [int(layer.get("size") or 0) for layer in json.loads(manifest).get("layers") or []]
-        return RemoteImage(str(data.get("Digest", "")), labels, sum(sizes))
+        entries = [(layer.get("Size"), layer.get("Annotations")) for layer in data.get("LayersData") or []]
+        entries += [(e.get("size"), e.get("annotations")) for e in json.loads(manifest).get("layers") or []]
+        layers = tuple(RemoteLayer(str((notes or {}).get(TITLE, "")), int(size or 0)) for size, notes in entries)
+        sizes = sum(layer.size_bytes for layer in layers)
+        return RemoteImage(str(data.get("Digest", "")), labels, sizes, layers)
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise InspectError(f"failed to unmarshal image inspect output: {error}") from error
