@@ -102,6 +102,7 @@ def _on_phase_change(wake: Callable[[Request], object]) -> Callable[[Event], Non
         name, phase = event.object["metadata"]["name"], (event.object.get("status") or {}).get("phase")
         if event.type == "DELETED":
             phases.pop(name, None)
+            wake(Request(IBU_NAME))
         elif name not in phases:
             phases[name] = phase
             if event.type == "MODIFIED" and phase:

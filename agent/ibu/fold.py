@@ -58,9 +58,13 @@ def fold_outcome(
 
 
 def fold_error(cr: ImageBasedUpgrade, facts: Facts, step: Step[Any], error: str, now: datetime) -> ImageBasedUpgrade:
-    """Show an unexpected error that the step raised; the work is repeated with growing delay."""
+    """Show an error that the step raised; the work is repeated with growing delay.
+
+    The form in the Upgrade stage is the one that users know from its part after the pivot (upgrade-and-oadp.md 14).
+    """
     doing = step.announce or _get_plain_text(cr)
-    return observe(_show_progress(cr, messages.error_retrying(doing, error), to_utc_second(now)), facts)
+    describe = messages.failure_occurred if get_current_stage(cr) is Stage.UPGRADE else messages.error_retrying
+    return observe(_show_progress(cr, describe(doing, error), to_utc_second(now)), facts)
 
 
 def get_current_stage(cr: ImageBasedUpgrade) -> Stage:
@@ -80,7 +84,7 @@ def _start_step(cr: ImageBasedUpgrade, step: Step[Any], announce: str, now: date
     if announce:
         return _show_progress(cr, announce, now)
     shown = find_condition(cr.status.conditions, stage.in_progress_type)
-    if shown and messages.is_error_retrying(shown.message):
+    if shown and messages.is_error_shown(shown.message):
         return _show_progress(cr, _get_plain_text(cr), now)
     return cr
 

@@ -37,6 +37,7 @@ class StageContext:
 
 ITINERARIES: dict[Work, str] = {
     Work.PREP: "agent.ibu.prep.itinerary:PREP",
+    Work.PRE_PIVOT: "agent.ibu.prepivot.itinerary:PRE_PIVOT",
     Work.ABORT: "agent.ibu.cleanup.itinerary:ABORT",
     Work.FINALIZE: "agent.ibu.cleanup.itinerary:FINALIZE",
 }

@@ -5,6 +5,7 @@ Users, policies and fleet tools match these texts: they are exact. Where somethi
 
 from __future__ import annotations
 
+from agent.velero import messages as velero_messages
 from crds.imagebasedupgrade import Annotation, Stage
 
 IDLE = "Idle"
@@ -18,16 +19,16 @@ PREP_STAGE_COMPLETED_WITH_WARNING = (
     f"Please check the annotation '{Annotation.VALIDATION_WARNING}' for details."
 )
 
-BACKING_UP = "Backing up Application Data"
-BACKUP_IN_PROGRESS = "Backup of Application Data is in progress"
+BACKING_UP = velero_messages.BACKING_UP
+BACKUP_IN_PROGRESS = velero_messages.BACKUP_IN_PROGRESS
 EXPORTING_APPLICATION_CONFIGURATION = "Exporting Application Configuration"
 EXPORTING_MANIFESTS = "Exporting Policy and Config Manifests"
 EXPORTING_CLUSTER_CONFIGURATION = "Exporting Cluster, LVM, and cert-manager configuration"
 CHECKING_APPLICATION_CONFIGURATION = "Checking Application Configuration"
 APPLYING_POLICY_MANIFESTS = "Applying Policy Manifests"
 APPLYING_CONFIG_MANIFESTS = "Applying Config Manifests"
-RESTORING = "Restoring Application Data"
-RESTORE_IN_PROGRESS = "Restore of Application Data is in progress"
+RESTORING = velero_messages.RESTORING
+RESTORE_IN_PROGRESS = velero_messages.RESTORE_IN_PROGRESS
 
 ROLLBACK_REQUESTED = "Rollback requested"
 INITIATING_ROLLBACK = "Initiating rollback"
@@ -42,6 +43,7 @@ IDLE_REFUSED_ROLLBACK_FIRST = "Transition to Idle not allowed - Rollback first"
 IDLE_REFUSED = "Abort or finalize not allowed"
 
 _RETRYING = ", retrying"
+_FAILURE_OCCURRED = ": Failure occurred: "
 
 EVENT_REBOOT_FOR_UPGRADE = "System will now reboot for upgrade"
 EVENT_REBOOT_FOR_ROLLBACK = "System will now reboot for rollback"
@@ -95,18 +97,18 @@ def precache_job_in_progress(name: str, namespace: str, progress: str) -> str:
 
 
 def failure_occurred(doing: str, error: str) -> str:
-    """A step after the pivot that is tried again, or after which the node rolls back."""
-    return f"{doing}: Failure occurred: {error}"
+    """An error of the Upgrade stage, before or after the pivot: the work is repeated, and the user sees why."""
+    return f"{doing}{_FAILURE_OCCURRED}{error}"
 
 
 def error_retrying(doing: str, error: str) -> str:
-    """An unexpected error: the work is repeated with growing delay, and the user sees why."""
+    """An error of any other stage: the work is repeated with growing delay, and the user sees why."""
     return f"{doing}: {error}{_RETRYING}"
 
 
-def is_error_retrying(message: str) -> bool:
-    """The message was made by `error_retrying`."""
-    return message.endswith(_RETRYING)
+def is_error_shown(message: str) -> bool:
+    """The message was made by `failure_occurred` or `error_retrying`."""
+    return _FAILURE_OCCURRED in message or message.endswith(_RETRYING)
 
 
 def rollback_failed(error: str) -> str:

@@ -26,6 +26,7 @@ from agent.workflow.outcome import Done, Failed, Wait
 from agent.workflow.replay import Ended, Started, replay
 from agent.workflow.step import Step
 from crds.imagebasedupgrade import Annotation, ImageBasedUpgrade, Reason, Stage
+from hostops.reboot import Rebooter
 from hostops.rpmostree import RpmOstree
 
 log = logging.getLogger(__name__)
@@ -78,6 +79,7 @@ class UpgradeController:
         self._now = now
         self._clock = clock
         self._rpm_ostree = RpmOstree(ports.runner)
+        self._rebooter = Rebooter(ports.runner, ports.root)
         self._accepted = AcceptedSpec(ports.root)
         self._retries = CleanupRetries()
         self._last_seen: Object | None = None
@@ -92,6 +94,8 @@ class UpgradeController:
         if request.name != IBU_NAME:
             log.warning("ignored: the only valid name is 'upgrade'", extra={"object": str(request)})
             return None
+        if (left := self._await_reboot()) is not None:
+            return left
         try:
             raw = self._ports.client.find(IBU, IBU_NAME)
             if raw is None:
@@ -108,6 +112,19 @@ class UpgradeController:
             return self._work(resource)
         finally:
             self._last_seen = resource.raw
+
+    def _await_reboot(self) -> timedelta | None:
+        """Return how long a requested reboot may still take; until then nothing else may begin.
+
+        An abort would remove what is about to be booted.
+        """
+        request, now = self._rebooter.pending(), self._now()
+        if request is None or request.is_overdue(now):
+            return None
+        log.info(
+            "waiting for the reboot", extra={"rationale": request.rationale, "since": request.requested_at.isoformat()}
+        )
+        return request.time_left(now)
 
     def _must_be_made(self, raw: Object | None) -> bool:
         """There is no resource, or only an empty one and perhaps the saved state that belongs to it."""
@@ -138,6 +155,7 @@ class UpgradeController:
         decision = decide(cr, facts, self._now())
         if decision.accept_spec:
             self._accepted.write(cr.spec)
+            self._saved.remove()  # of an earlier upgrade: it would take this one's place after a reboot
         resource.write_status(decision.cr)
         if decision.consume_annotation:
             resource.annotate(Annotation.MANUAL_CLEANUP_DONE, None)

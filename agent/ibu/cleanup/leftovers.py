@@ -13,6 +13,7 @@ from agent.ibu.prep.jobs import PRECACHE_CONFIG_MAP, PRECACHE_FINALIZER, PRECACH
 from agent.kube import Kind, errors
 from agent.pivot.saved import SAVED_PATH, SavedResource
 from crds.imagebasedupgrade import Annotation
+from hostops.reboot import Rebooter
 
 logger = logging.getLogger(__name__)
 
@@ -45,9 +46,13 @@ def remove_warning(context: StageContext) -> None:
 
 
 def remove_saved_resource(context: StageContext) -> None:
-    """Forget the copy that was saved for a reboot: restored later, it would bring a finished upgrade back."""
+    """Forget the copy that was saved for a reboot, and the request for one.
+
+    The copy, restored later, would bring a finished upgrade back; the request would be taken for that of the next one.
+    """
     try:
         SavedResource(context.ports.root).remove()
+        Rebooter(context.ports.runner, context.ports.root).withdraw()
     except OSError as error:
         raise PartError(f"removing {SAVED_PATH} failed: {error}") from error
 

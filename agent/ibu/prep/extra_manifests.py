@@ -5,19 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from agent.ibu.itineraries import StageContext
+from agent.ibu.manifests.config_maps import find_fault, read_extra_manifests
 from agent.ibu.prep.findings import Findings
 from agent.kube import Client, Kind, Object, errors
-from agent.kube.manifests import ApplyError, WaveError, apply_manifest, decode_config_map, group_by_wave
+from agent.kube.manifests import ApplyError, WaveError, apply_manifest, group_by_wave
 
-CONFIG_MAP = Kind("", "v1", "ConfigMap")
 NAMESPACE = Kind("", "v1", "Namespace")
 DEFAULT_NAMESPACE = "default"
-_DISALLOWED = {
-    Kind("machineconfiguration.openshift.io", "v1", "MachineConfig"),
-    Kind("operators.coreos.com", "v1alpha1", "ClusterServiceVersion"),
-    Kind("operators.coreos.com", "v1alpha1", "InstallPlan"),
-    Kind("operators.coreos.com", "v1alpha1", "Subscription"),
-}
 
 
 def check_extra_manifests(context: StageContext) -> Findings:
@@ -26,10 +20,10 @@ def check_extra_manifests(context: StageContext) -> Findings:
     Nothing is created, also no namespace: objects for a namespace that is only in the manifests are tried in `default`.
     Raises transient ApiErrors.
     """
-    findings = Findings()
-    objects = _read_objects(context, findings)
+    found = read_extra_manifests(context.ports.client, context.cr.spec.extra_manifests)
+    findings = Findings([*found.unavailable, *found.undecodable])
     try:
-        ordered = [obj for group in group_by_wave(objects) for obj in group]
+        ordered = [obj for group in group_by_wave(found.objects) for obj in group]
     except WaveError as error:
         return Findings([*findings.problems, f"failed to sort and group manifests: {error}"])
     with context.ports.connect_admin() as admin:
@@ -37,28 +31,6 @@ def check_extra_manifests(context: StageContext) -> Findings:
         for obj in ordered:
             trial.check(obj, findings)
     return findings
-
-
-def _read_objects(context: StageContext, findings: Findings) -> list[Object]:
-    objects: list[Object] = []
-    for reference in dict.fromkeys(context.cr.spec.extra_manifests):
-        try:
-            config_map = context.ports.client.get(CONFIG_MAP, reference.name, reference.namespace)
-        except errors.NotFound as error:
-            findings.problems.append(
-                f"the extraManifests configMap is not found, error: failed to get configMap {error}. "
-                "Please create the configMap."
-            )
-        except errors.Transient:
-            raise
-        except errors.ApiError as error:
-            text = f"failed to get configMaps to export extraManifest to dir: failed to get configMap {error}"
-            findings.problems.append(text)
-        else:
-            decoded, problems = decode_config_map(config_map)
-            objects += decoded
-            findings.problems += problems
-    return objects
 
 
 @dataclass(slots=True)
@@ -74,12 +46,10 @@ class _Trial:
         metadata = obj.get("metadata") or {}
         name, namespace = metadata.get("name"), metadata.get("namespace") or ""
         label = f"{kind.kind}[{name}]"
-        if not name or not isinstance(name, str):
-            findings.problems.append(f"{kind.kind} resource name is empty")
-        elif kind in _DISALLOWED:
-            findings.problems.append(f"{label} in extramanifests is not allowed")
+        if problem := find_fault(obj):
+            findings.problems.append(problem)
         elif kind == NAMESPACE:
-            self.added.add(name)
+            self.added.add(str(name))
         elif namespace and namespace not in {DEFAULT_NAMESPACE, *self.existing, *self.added}:
             findings.warnings.append(
                 f"{label} - namespace {namespace} not found on cluster or not added in configmap in right order"

@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from agent.ibu.itineraries import StageContext
+from agent.ibu.manifests.policies import COUNT_ANNOTATION, POLICY, PolicyError, check_count, extract_manifests
 from agent.ibu.prep.extra_manifests import check_extra_manifests
 from agent.ibu.prep.findings import Findings
 from agent.ibu.prep.oadp_check import check_oadp_content
-from agent.ibu.prep.policies import COUNT_ANNOTATION, PolicyError, check_count, extract_manifests
 from agent.ibu.prep.version import VersionError, check_seed_version
-from agent.kube import Client, Kind, errors
+from agent.kube import Client, errors
 from agent.velero.content import Content
 from seeds.cluster import CLUSTER_VERSION
-
-POLICY = Kind("policy.open-cluster-management.io", "v1", "Policy")
 
 
 @dataclass(slots=True)

@@ -1,6 +1,6 @@
 """Manifests that users hand over: reading them from text, their order, merging them into what exists, applying them."""
 
-from agent.kube.manifests.apply import APPLY_TYPE_ANNOTATION, ApplyError, apply_manifest
+from agent.kube.manifests.apply import APPLY_TYPE_ANNOTATION, ApplyError, apply_manifest, read_apply_type
 from agent.kube.manifests.decode import decode_config_map, decode_stream
 from agent.kube.manifests.merge import merge_manifest
 from agent.kube.manifests.waves import WAVE_ANNOTATION, WaveError, group_by_wave, read_wave
@@ -15,5 +15,6 @@ __all__ = [
     "decode_stream",
     "group_by_wave",
     "merge_manifest",
+    "read_apply_type",
     "read_wave",
 ]

@@ -142,11 +142,12 @@ def test_every_text_of_the_module_is_rendered_here() -> None:
         name
         for name, value in vars(messages).items()
         if (isinstance(value, str) and name.isupper()) or isinstance(value, FunctionType)
-        if not name.startswith("_") and name != "is_error_retrying"
+        if not name.startswith("_") and name != "is_error_shown"
     }
     assert texts == set(TEXTS)
 
 
 def test_message_of_an_error_is_recognised() -> None:
-    assert messages.is_error_retrying(messages.error_retrying("a", "b"))
-    assert not messages.is_error_retrying(messages.IN_PROGRESS)
+    assert messages.is_error_shown(messages.error_retrying("a", "b"))
+    assert messages.is_error_shown(messages.failure_occurred("a", "b"))
+    assert not messages.is_error_shown(messages.IN_PROGRESS)

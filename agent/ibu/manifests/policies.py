@@ -8,9 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from agent.ibu.prep.version import list_policy_versions
+from agent.kube import Kind
 
 Object = dict[str, Any]
 
+POLICY = Kind("policy.open-cluster-management.io", "v1", "Policy")
 VERSION_LABEL = "lca.openshift.io/target-ocp-version"
 COUNT_ANNOTATION = "lca.openshift.io/target-ocp-version-manifest-count"
 WAVE_ANNOTATION = "ran.openshift.io/ztp-deploy-wave"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from agent.ibu.prep.policies import APPLY_TYPE_ANNOTATION, PolicyError, check_count, extract_manifests
+from agent.ibu.manifests.policies import APPLY_TYPE_ANNOTATION, PolicyError, check_count, extract_manifests
 
 
 def make_manifest(name: str = "cm", version: Any = "4.15") -> dict[str, Any]:
