@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import signal
 from collections.abc import Iterator
 from types import FrameType
@@ -10,6 +11,14 @@ from types import FrameType
 
 class ProgramError(Exception):
     """The program could not do its work; the text says what happened and where."""
+
+    level = logging.ERROR
+
+
+class FatalError(ProgramError):
+    """The program could not do its work; why is in the log already."""
+
+    level = logging.CRITICAL
 
 
 class UsageError(Exception):

@@ -1,8 +1,8 @@
-"""The precache list: cleaning and the registry override table of prep.md 8."""
+"""The registry override table of prep.md 8."""
 
 import pytest
 
-from agent.ibu.prep.image_list import needs_override, override_registry
+from seeds.registry import needs_override, override_registry
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,12 @@
-"""The list of images to precache and from which registry they come (prep.md 8)."""
+"""From which registry images of the release come (prep.md 8, post-pivot-and-rollback.md 5.3). Pure functions."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-# A ConfigMap holds 1 MiB in all; leave room for its metadata.
-MAX_LIST_BYTES = 1_000_000
-
 
 def needs_override(*, cluster_sources: Collection[str], seed_has_mirror: bool, seed_registry: str) -> bool:
-    """Tell whether the seed's registry must be replaced by the cluster's in the image list.
+    """Tell whether the seed's registry must be replaced by the cluster's.
 
     `cluster_sources`: registries that the cluster mirrors. A mirrored cluster reaches the seed's registry only through
     a mirror for it; an unmirrored cluster can not use the mirror registry of the seed.
