@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import Any
@@ -89,7 +89,7 @@ def _compare_sequences(
     kind: str, recorded: Sequence[str], ours: Sequence[str], accepted: Accepted
 ) -> Iterable[Difference]:
     recorded = fold_loops(recorded)
-    ours = fold_loops(text for text in ours if text in recorded or not accepted.is_extra(text))
+    ours = fold_loops(_drop_extra(ours, recorded, accepted))
     for operation, i, j, k, m in SequenceMatcher(None, recorded, ours, autojunk=False).get_opcodes():
         if operation == "equal":
             continue
@@ -100,6 +100,18 @@ def _compare_sequences(
             yield Difference(kind, recorded=left)
         for right in ours[k + paired : m]:
             yield Difference(kind, ours=right)
+
+
+def _drop_extra(ours: Sequence[str], recorded: Collection[str], accepted: Accepted) -> list[str]:
+    """Without what ours may show besides, nor the return from it to what was shown before."""
+    kept: list[str] = []
+    after_extra = False
+    for text in ours:
+        is_extra = text not in recorded and accepted.is_extra(text)
+        if not is_extra and not (after_extra and text in kept):
+            kept.append(text)
+        after_extra = is_extra
+    return kept
 
 
 def _compare_files(scenario: Scenario, ours: Sequence[FileChange]) -> Iterable[Difference]:
@@ -164,7 +176,7 @@ def _is_out_of_scope(words: Command) -> bool:
 
 def _normalise(words: Command) -> Command:
     if words[0] == "mount":
-        return tuple(sorted(words))
+        return ("mount", *sorted(words[1:]))
     if words[0] == "unshare" and (path := re.search(r"rm -rf .*?(/ostree/deploy/\S+)$", " ".join(words))):
         return ("remove", path[1], "with", "/sysroot", "writable")
     return words

@@ -38,11 +38,18 @@ def list_changes(before: Snapshot, after: Snapshot, placed: Collection[str]) -> 
         if new is None:
             if not any(change.change == "removed" and path.startswith(change.path + "/") for change in changes):
                 changes.append(FileChange(path, "removed"))
-        elif old != new and path not in placed:
+        elif not _is_same(old, new, path) and path not in placed:
             kind, mode, content = new
             what = "added" if old is None else "modified"
             changes.append(FileChange(path, what, mode or None, _read_content(path, content), kind == "folder"))
     return changes
+
+
+def _is_same(old: tuple[str, str, bytes] | None, new: tuple[str, str, bytes], path: str) -> bool:
+    """Whether both hold the same, in whatever layout."""
+    return old == new or (
+        old is not None and old[:2] == new[:2] and _read_content(path, old[2]) == _read_content(path, new[2])
+    )
 
 
 def name_as_recorded(path: str) -> str:
