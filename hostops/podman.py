@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hostops.runner import Runner
+from hostops.runner import CommandError, Runner
 
 
 class PodmanError(Exception):
@@ -39,6 +39,14 @@ class StoredImage:
 def list_proxy_secrets(proxy: Mapping[str, str]) -> tuple[str, ...]:
     """Return those values of an environment that names a proxy which may hold a password."""
     return tuple(value for name, value in proxy.items() if name.upper() != "NO_PROXY")
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerState:
+    """What podman keeps of a container: `status` is `created`, `running`, `exited`..."""
+
+    status: str
+    exit_code: int
 
 
 class Podman:
@@ -74,6 +82,38 @@ class Podman:
     def remove_image(self, *references: str) -> None:
         """Remove an image by one or more of its references."""
         self._runner.run("podman", "rmi", *references)
+
+    def prune_dangling(self) -> None:
+        """Remove images without a name."""
+        self._runner.run("podman", "image", "prune", "-f")
+
+    def stop_container(self, name: str) -> None:
+        """Stop a container. Raises CommandError, also when there is none."""
+        self._runner.run("podman", "stop", name)
+
+    def remove_container(self, name: str) -> None:
+        """Remove a container, also a running one; absence is fine."""
+        self._runner.run("podman", "rm", "-i", "-f", name)
+
+    def find_container(self, name: str) -> ContainerState | None:
+        """Return the state of a container, None when there is none (seed-image-and-gitops.md A.8).
+
+        Raises PodmanError besides.
+        """
+        inspect = ("podman", "inspect", "--format", "json", "--log-level", "error", name)
+        try:
+            answer = self._runner.run(*inspect, stdout_only=True).output
+        except CommandError as error:
+            if "no such" in error.output:
+                return None
+            raise
+        try:
+            found = [ContainerState(str(e["State"]["Status"]), int(e["State"]["ExitCode"])) for e in json.loads(answer)]
+        except (ValueError, TypeError, KeyError) as error:
+            raise PodmanError(f"unable to parse podman inspect command output: {answer} with error: {error}") from error
+        if len(found) != 1:
+            raise PodmanError(f"expected 1 item in podman inspect output, got {len(found)}")
+        return found[0]
 
     def images(self) -> list[StoredImage]:
         """Return all images, each once (podman lists one per name). Raises PodmanError besides."""

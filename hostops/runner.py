@@ -74,6 +74,7 @@ class Runner(Protocol):
         env: Mapping[str, str] | None = None,
         secrets: Sequence[str] = (),
         stdout_only: bool = False,
+        stdout: BinaryIO | None = None,
     ) -> Result:
         """Run `argv` and wait for its end.
 
@@ -81,6 +82,8 @@ class Runner(Protocol):
         `timeout` is in seconds; the whole process group is killed. `env` is added to our own environment. `secrets`
         are masked in logs and errors (put them into files or `env`, not into `argv`, wherever the program allows).
         `stdout_only` keeps warnings out of an output that is parsed: standard error then appears in errors only.
+        `stdout` takes standard output away from the result: the command writes there (a pipe, a file), and `output` is
+        what it wrote to standard error.
 
         Raises CommandError.
         """
@@ -102,6 +105,7 @@ class HostRunner:
         env: Mapping[str, str] | None = None,
         secrets: Sequence[str] = (),
         stdout_only: bool = False,
+        stdout: BinaryIO | None = None,
     ) -> Result:
         """See `Runner.run`."""
         masked = tuple(mask_secrets(word, secrets) for word in argv)
@@ -114,10 +118,11 @@ class HostRunner:
             if program is None:
                 code, ending = NOT_FOUND, f'exec: "{full[0]}": executable file not found in $PATH'
             else:
-                code, ending = _execute(
-                    program, full[1:], stdin, out, err if stdout_only else None, environment, timeout
-                )
+                separate = err if stdout_only or stdout else None
+                code, ending = _execute(program, full[1:], stdin, stdout or out, separate, environment, timeout)
             output, errors = _read(out), _read(err)
+        if stdout:
+            output, errors = errors, ""
         seconds = time.monotonic() - started
         if not ending and code in ok:
             return Result(argv, code, output.strip(), seconds)

@@ -1,4 +1,4 @@
-"""skopeo: what a registry says about an image, without pulling it."""
+"""skopeo: what a registry says about an image, without pulling it; images into a registry."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from hostops.oci import IMAGE_NAME
 from hostops.runner import Runner
 
 RETRIES = 2
@@ -26,7 +27,7 @@ class RemoteImage:
 
 
 class Skopeo:
-    """The skopeo command of the upgrade."""
+    """The skopeo commands of the upgrade."""
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
@@ -45,6 +46,21 @@ class Skopeo:
         return parse_inspection(
             answer, self._runner.run(*inspect, "--raw", f"docker://{image}", stdout_only=True).output
         )
+
+    def push_layout(self, layout: str, image: str, authfile: str, *, retries: int = RETRIES) -> None:
+        """Push the image of an OCI layout as it is: the tag is set last, so there is never half an image under it.
+
+        `layout` and `authfile` are host paths. Raises CommandError.
+        """
+        flags = ("--retry-times", str(retries), "--authfile", authfile)
+        # Without --preserve-digests what is compressed already would be compressed again.
+        self._runner.run(
+            "skopeo", "copy", *flags, "--preserve-digests", f"oci:{layout}:{IMAGE_NAME}", f"docker://{image}"
+        )
+
+    def delete(self, image: str, authfile: str) -> None:
+        """Remove an image from its registry; many registries refuse that. Raises CommandError."""
+        self._runner.run("skopeo", "delete", "--authfile", authfile, f"docker://{image}")
 
 
 def parse_inspection(text: str, manifest: str = "{}") -> RemoteImage:

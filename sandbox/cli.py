@@ -73,7 +73,8 @@ def up(directory: Path, version: str, owner: int | None) -> None:
 @click.option("--broken", help="Make an image with this defect; `list` shows which there are.")
 def seed(directory: Path, version: str, broken: str | None) -> None:
     """Make a seed image of another release and push it to the sandbox's registry; the last line is its pull spec."""
-    from sandbox.node.seed import BROKEN, make_seed
+    from sandbox.node.seed import make_seed
+    from sandbox.node.seed_defects import BROKEN
 
     if broken == "list":
         for name, (description, _) in BROKEN.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import socket
 import ssl
 import threading
@@ -100,11 +101,15 @@ def run_operator(settings: OperatorSettings, request: StopRequest) -> int:
         make_directory(root.path(_STATE_DIRECTORY), 0o700)
         saved = SavedResource(root, boot_id=read_boot_id())
         create_upgrade(client, saved)
-        worker, watches = make_upgrade_controller(client, root, settings, saved, metrics)
+        exclusive = threading.Lock()  # one controller works at a time
+        worker, watches = make_upgrade_controller(client, root, settings, saved, metrics, exclusive)
+        seed_worker, seed_watches = make_seed_controller(client, root, settings, metrics, exclusive)
         watching = Watches(
-            client, [*watches, watch_tls_profile(profile, request)], on_response=make_counter(client, metrics)
+            client,
+            [*watches, *seed_watches, watch_tls_profile(profile, request)],
+            on_response=make_counter(client, metrics),
         )
-        parts: list[Part] = [worker, watching]
+        parts: list[Part] = [worker, seed_worker, watching]
         if settings.leader_elect:
             election = make_election(client, settings, request, metrics)
             if not election.acquire():
@@ -205,7 +210,12 @@ def create_upgrade(client: Client, saved: SavedResource) -> None:
 
 
 def make_upgrade_controller(
-    client: Client, root: HostRoot, settings: OperatorSettings, saved: SavedResource, metrics: Metrics
+    client: Client,
+    root: HostRoot,
+    settings: OperatorSettings,
+    saved: SavedResource,
+    metrics: Metrics,
+    exclusive: threading.Lock,
 ) -> tuple[Worker, list[Watch]]:
     """Make the controller of ImageBasedUpgrade and name what it watches. Raises StartError."""
     from agent.ibu.controller import StorageError, make_controller, open_ports  # slow: the resource exists by now
@@ -220,7 +230,31 @@ def make_upgrade_controller(
         )
     except StorageError as error:
         raise StartError(str(error)) from error
-    return make_controller(ports, saved, metrics, threading.Lock())
+    return make_controller(ports, saved, metrics, exclusive)
+
+
+def make_seed_controller(
+    client: Client, root: HostRoot, settings: OperatorSettings, metrics: Metrics, exclusive: threading.Lock
+) -> tuple[Worker, list[Watch]]:
+    """Make the controller of SeedGenerator and name what it watches."""
+    from agent.seedgen.controller import make_controller
+
+    def find_failure(client: Client) -> str | None:
+        from agent.ibu.health.survey import find_health_failure
+
+        return find_health_failure(client)
+
+    return make_controller(
+        client,
+        root,
+        metrics,
+        exclusive,
+        namespace=settings.namespace,
+        pod_name=settings.pod_name or "",
+        recert_image=settings.recert_image,
+        skip_recert=os.environ.get("SEEDGEN_SKIP_RECERT") == "TRUE",
+        find_health_failure=find_failure,
+    )
 
 
 def make_election(client: Client, settings: OperatorSettings, request: StopRequest, metrics: Metrics) -> LeaderElection:

@@ -52,20 +52,21 @@ def status(kubeconfig: Path | None, context: str | None, output: str, timeline: 
 
 def _watch(kubeconfig: Path | None, context: str | None, timeline: bool | None) -> int:
     from agent.cli.following import Lost, follow_upgrade
-    from agent.ibu.summary import describe_state, read_clock, tell_ending
+    from agent.ibu.summary import Asked, describe_state, read_clock, tell_ending
     from agent.kube import errors
 
-    shown = ""
+    shown, asked = "", Asked()
     try:
         for seen in follow_upgrade(kubeconfig, context):
             text = f"the API server does not answer: {seen.reason}" if isinstance(seen, Lost) else describe_state(seen)
             if text != shown:
                 click.echo(f"{read_clock():%H:%M:%S}  {text}")
                 shown = text
-            if not isinstance(seen, Lost) and (ending := tell_ending(seen)) is not None:
-                if sys.stdout.isatty() if timeline is None else timeline:
-                    _draw_timeline(seen)
-                return 0 if ending else 1
+            if isinstance(seen, Lost) or not asked.admits(seen) or (ending := tell_ending(seen)) is None:
+                continue
+            if sys.stdout.isatty() if timeline is None else timeline:
+                _draw_timeline(seen)
+            return 0 if ending else 1
     except errors.AccessError as error:
         click.echo(f"Unable to get IBU CR: {error}", err=True)
     return 1

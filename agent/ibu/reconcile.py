@@ -28,10 +28,12 @@ from agent.workflow.step import Step
 from crds.imagebasedupgrade import Annotation, ImageBasedUpgrade, Reason, Stage
 from hostops.reboot import Rebooter
 from hostops.rpmostree import RpmOstree
+from seeds.creation.workspace import is_cluster_claimed
 
 log = logging.getLogger(__name__)
 
 _CRD_MISSING_DELAY = timedelta(seconds=5)
+_SEED_GENERATION_DELAY = timedelta(seconds=5)
 _MISSPELLED_PREFIX = "lca.openshit.io/"
 _BEFORE_THE_FIRST_STEP: Step[StageContext] = Step("begin", lambda _: Done())
 _CLEANUPS = (Work.ABORT, Work.FINALIZE)
@@ -96,6 +98,8 @@ class UpgradeController:
             return None
         if (left := self._await_reboot()) is not None:
             return left
+        if is_cluster_claimed(self._ports.root):
+            return _SEED_GENERATION_DELAY
         try:
             raw = self._ports.client.find(IBU, IBU_NAME)
             if raw is None:

@@ -78,6 +78,25 @@ def tell_ending(ibu: ImageBasedUpgrade) -> bool | None:
     return None if returns and Stage.IDLE not in ibu.status.valid_next_stages else False
 
 
+class Asked:
+    """The stage that is followed over reboots.
+
+    After a pivot another resource may be there until the operator puts the saved one in its place: the one that was
+    in the seed. Whoever changes the stage changes it in the same resource.
+    """
+
+    def __init__(self) -> None:
+        self._stage: str | None = None
+        self._uid = ""
+
+    def admits(self, ibu: ImageBasedUpgrade) -> bool:
+        """Tell whether this is the resource that is followed; to be called for every state, in order."""
+        if self._stage is not None and ibu.metadata.uid != self._uid and ibu.spec.stage != self._stage:
+            return False
+        self._stage, self._uid = ibu.spec.stage, ibu.metadata.uid
+        return True
+
+
 class Span(NamedTuple):
     """A stage (`depth` 0) or one of its phases (`depth` 1) on the timeline; `end` is None while it runs or failed."""
 

@@ -23,6 +23,9 @@ PROGRAMS = {
     "precache": ("agent.node.precache.program", "pull the images of the new release"),
     "post-pivot": ("agent.node.postpivot.program", "turn the booted seed into this site's cluster"),
     "init-monitor": ("agent.node.initmonitor.program", "send the node back unless the upgrade completes in time"),
+    "seed": ("agent.node.seed.program", "create a seed image of this node, or restore the node afterwards"),
+    "create": ("agent.node.seed.create", "the same as seed create"),
+    "restore": ("agent.node.seed.restore", "the same as seed restore"),
 }
 """Name -> (module with `main(argv)`, short help)."""
 

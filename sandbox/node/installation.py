@@ -168,6 +168,9 @@ def _write_var(var: Path, identity: Identity, registry: str) -> None:
         "#!/usr/bin/bash\n# Writes the dnsmasq configuration of a single node; the sandbox resolves by /etc/hosts.\n",
     )
     script.chmod(0o755)
+    program = var / "usrlocal/bin/lca-cli"
+    _write(program, '#!/usr/bin/bash\n# One executable on a real node.\nexec /sandbox/bin/lca-node "$@"\n')
+    program.chmod(0o755)
 
 
 def _write(path: Path, text: str) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from agent.ibu.summary import (
+    Asked,
     Span,
     describe_state,
     draw_bar,
@@ -137,3 +138,15 @@ def test_describe_state_names_stage_phase_and_last_condition() -> None:
     assert describe_state(running) == "Upgrade/PrePivot  InProgress: Backing up"
     assert describe_state(make_state("Idle", ("Idle", "True", "Idle", "Idle"))) == "Idle  Idle"
     assert describe_state(ImageBasedUpgrade.read({"spec": {"stage": "Prep"}})) == "Prep: not looked at yet"
+
+
+def test_asked_passes_over_the_resource_of_a_seed() -> None:
+    asked = Asked()
+
+    def admits(stage: str, uid: str) -> bool:
+        return asked.admits(ImageBasedUpgrade.read({"metadata": {"uid": uid}, "spec": {"stage": stage}}))
+
+    assert admits("Upgrade", "before the reboot")
+    assert not admits("Idle", "in the seed")
+    assert admits("Upgrade", "put back")
+    assert admits("Idle", "put back"), "a user has changed the stage"
