@@ -47,6 +47,8 @@ def validate(context: StageContext) -> Outcome:
     spec = check_spec(context, extra)
     findings = Findings(warnings=list(spec.findings.warnings))
     findings.add(_SPEC, spec.findings.problems)
+    if not findings.problems:
+        _show_warnings(context, findings)  # also when the seed image turns out not to fit
     if spec.version_fits:
         seed = check_seed_image(context, target)
         findings.add(_SEED, seed.problems)
@@ -59,8 +61,7 @@ def validate(context: StageContext) -> Outcome:
         return Failed(f"{_SPEC}failed to validate oadp configMap: {error}")
     if awaited:
         return Wait(f"{messages.IN_PROGRESS}: waiting for Velero to delete stale Backups {awaited}", DELETION_POLL)
-    if findings.warnings:
-        context.resource.annotate(Annotation.VALIDATION_WARNING, join_bounded(findings.warnings))
+    _show_warnings(context, findings)
     return Done()
 
 
@@ -68,6 +69,11 @@ def make_room(context: StageContext) -> Outcome:
     """Remove images that nobody needs while the container storage is fuller than the threshold."""
     free_container_storage(context.cr, context.ports)
     return Done()
+
+
+def _show_warnings(context: StageContext, findings: Findings) -> None:
+    if findings.warnings:
+        context.resource.annotate(Annotation.VALIDATION_WARNING, join_bounded(findings.warnings))
 
 
 def _make_workspace(context: StageContext) -> None:
