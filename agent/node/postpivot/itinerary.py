@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable
 
 from agent.kube import errors
-from agent.kube.manifests import ApplyError
 from agent.node.command_errors import describe_command_error
 from agent.node.postpivot import (
     api,
@@ -40,7 +39,7 @@ logger = logging.getLogger(__name__)
 CONFIGURED = "configured"
 """Trait of a run that only has to tidy up."""
 
-_EXPECTED = (StepError, CommandError, OSError, AddressError, ProxyError, errors.ApiError, ApplyError, ProtectionError)
+_EXPECTED = (StepError, CommandError, OSError, AddressError, ProxyError, errors.ApiError, ProtectionError)
 
 
 def is_unconfigured(traits: Traits) -> bool:

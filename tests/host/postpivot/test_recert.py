@@ -65,7 +65,7 @@ class Health(http.server.BaseHTTPRequestHandler):
 def health(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Health]]:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Health)
     monkeypatch.setattr(etcd, "_PORT", server.server_port)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     yield Health
     Health.status = 200
