@@ -166,3 +166,17 @@ def test_dnsmasq_learns_names_and_the_first_address(node: FolderNode) -> None:
         "SNO_BASE_DOMAIN_OVERRIDE=example.com",
         "SNO_DNSMASQ_IP_OVERRIDE=192.168.126.10",
     ]
+
+
+def test_service_that_takes_long_to_find_the_addresses_is_awaited(
+    node: FolderNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(network, "TELL_SECONDS", 0.3)
+    node.set_site(node_ips=[])
+    node.write(network.KUBELET_ADDRESSES_FILE, 'Environment="KUBELET_NODE_IP=10.0.0.1"')
+    (node.root.path("/run") / "nodeip-configuration").mkdir(parents=True)
+    script = "[ $(grep -c start $NODE/commands) -gt 2 ] || exec sleep 60\ntouch $NODE/root" + network.PRIMARY_IP_FILE
+    node.break_program("systemctl", script)
+    assert node.run_step("find_node_addresses") == Done()
+    assert node.commands == ["systemctl start nodeip-configuration"] * 3
+    assert node.run.site.node_ips == ("10.0.0.1",)
