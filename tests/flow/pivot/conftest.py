@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -35,16 +34,10 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture
 def site(prepared: Site) -> Iterator[Site]:
-    """The same, with the new stateroot as Prep left it; afterwards the old release is booted again."""
+    """The same, with the old release booted, the new stateroot as Prep left it, and empty logs."""
     prepared.go_back()
     prepared.restore()
+    for log in (prepared.log, prepared.watchdog_log):
+        log.unlink(missing_ok=True)
     yield prepared
     prepared.sandbox.faults.clear()
-
-
-@pytest.fixture
-def log(site: Site) -> Path:
-    """The log of the program that configures the node, empty at the start."""
-    path = site.sandbox.layout.logs / "installation-configuration.log"
-    path.unlink(missing_ok=True)
-    return path

@@ -31,6 +31,8 @@ class Site:
         self.identity = Identity.read(sandbox.layout.identity_file)
         self.old_kubeconfig = Path(shutil.copy(sandbox.layout.kubeconfig, keep / "kubeconfig"))
         self.keep = keep
+        self.log = sandbox.layout.logs / "installation-configuration.log"
+        self.watchdog_log = sandbox.layout.logs / "lca-init-monitor.log"
         self.stateroot = sandbox.layout.sysroot / "ostree/deploy" / STATEROOT
         (found,) = [each for each in list_bootable(sandbox.layout.sysroot) if each.stateroot == STATEROOT]
         self.folders = {"var": self.stateroot / "var", "etc": found.root / "etc"}
@@ -71,7 +73,7 @@ class Site:
 
     def wait_configured(self) -> None:
         """Return when the unit that configures the node is over, and the cluster runs."""
-        wait_log(self.sandbox.layout.logs / "installation-configuration.log", "Post pivot operation finished")
+        wait_log(self.log, "Post pivot operation finished")
         self.sandbox.wait_ready()
 
     @property
