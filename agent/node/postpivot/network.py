@@ -9,10 +9,10 @@ import re
 from agent.node.command_errors import describe_command_error
 from agent.node.postpivot.addresses import make_dnsmasq_overrides, make_node_ip_hint, read_kubelet_addresses
 from agent.node.postpivot.run import PostPivot, StepError
-from agent.node.postpivot.trees import merge_tree
 from agent.node.waiting import TELL_SECONDS, TimedOut, wait_for
 from hostops import files
 from hostops.runner import CommandError
+from hostops.trees import copy_tree
 from seeds.handover import CONFIGURATION, CONNECTIONS
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ def copy_connections(run: PostPivot) -> None:
     logger.info("Copying nmconnection files if they were provided")
     try:
         if source.is_dir():
-            merge_tree(source, target)
+            copy_tree(source, target)
     except OSError as error:
         paths = f"from {CONNECTIONS} to {NETWORK_MANAGER_CONNECTIONS}"
         raise StepError(f"failed to copy nmconnection files {paths}, err: {error}") from error

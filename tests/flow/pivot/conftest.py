@@ -33,11 +33,19 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @pytest.fixture
+def parked(prepared: Site) -> Iterator[Site]:
+    """The node stopped before its first boot into the new release, with empty logs."""
+    prepared.park()
+    prepared.forget_logs()
+    yield prepared
+    prepared.sandbox.faults.clear()
+
+
+@pytest.fixture
 def site(prepared: Site) -> Iterator[Site]:
     """The same, with the old release booted, the new stateroot as Prep left it, and empty logs."""
     prepared.go_back()
     prepared.restore()
-    for log in (prepared.log, prepared.watchdog_log):
-        log.unlink(missing_ok=True)
+    prepared.forget_logs()
     yield prepared
     prepared.sandbox.faults.clear()
