@@ -93,6 +93,7 @@ def prepare_folders(run: Creation) -> None:
         )
     for folder in (BACKUP, LAYOUT, CRYPTO, SEED_DATA):
         files.make_directory(run.root.path(folder), 0o700)
+    files.copy_atomically(run.program, run.backup(seed_format.PROGRAM), 0o755)
 
 
 def check_access(run: Creation) -> None:
@@ -112,11 +113,11 @@ def check_room(run: Creation) -> None:
 
 
 def copy_program(run: Creation) -> None:
-    """Leave this program where the units look for it, and in the image."""
-    for target in (run.root.path(HOST_PROGRAM), run.backup(seed_format.PROGRAM)):
-        if not (target.exists() and target.samefile(run.program)):
-            files.make_directory(target.parent)
-            files.copy_atomically(run.program, target, 0o755)
+    """Leave this program where the units look for it."""
+    target = run.root.path(HOST_PROGRAM)
+    if not (target.exists() and target.samefile(run.program)):
+        files.make_directory(target.parent)
+        files.copy_atomically(run.program, target, 0o755)
 
 
 def install_restoration(run: Creation) -> None:
@@ -256,11 +257,11 @@ def _once(action: Callable[[Creation], None]) -> Step[Creation]:
 CREATE_SEED: Itinerary[Creation] = Itinerary(
     "seed creation",
     (
+        _step(copy_program, "failed to copy lca-cli binary"),
+        _step(install_restoration, "failed to prepare the restoration"),
         _step(prepare_folders, "failed to prepare folders"),
         _step(check_access, "the image could not be pushed"),
         _step(check_room, "failed to measure the disk space"),
-        _step(copy_program, "failed to copy lca-cli binary"),
-        _step(install_restoration, "failed to prepare the restoration"),
         _step(install_units, "failed to create systemd files"),
         _once(create_container_list),
         _once(gather_cluster_info),
