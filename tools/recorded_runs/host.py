@@ -106,7 +106,7 @@ class RecordedHost:
         """Boot the default deployment, or that of `stateroot`; counts from the next start of a program."""
         self.booted = choose_deployment(self.sysroot, stateroot).stateroot
         (self.run / "boot_id").write_text(f"{uuid.uuid4()}\n")
-        (self.var(self.booted) / "lib/containers").mkdir(parents=True, exist_ok=True)
+        self._place("/var/lib/containers", None, self.booted)
 
     def stateroot_folder(self, stateroot: str) -> Path:
         """Where a stateroot lies on the machine."""
