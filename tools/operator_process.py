@@ -28,6 +28,17 @@ test "$1" != cat || cat "{folder}/mount-unit"
 """
 
 
+class Host(Protocol):
+    """A host on which programs can be run; `programs` stand first on their PATH."""
+
+    @property
+    def programs(self) -> Path:
+        """A folder with programs."""
+
+    def isolate(self) -> list[str]:
+        """Return the start of an argv that runs a program on this host."""
+
+
 class ScratchHost:
     """The part of a node that the idle operator looks at: deployments, the container storage unit, /var/lib/lca."""
 
@@ -94,10 +105,21 @@ def bind_machine(*, without: Collection[str]) -> list[str]:
 
 
 class OperatorProcess:
-    """One run of `lca operator`; `start` returns at once, `wait_for` follows its log."""
+    """One run of `lca operator`; `start` returns at once, `wait_for` follows its log.
 
-    def __init__(self, host: Host, kubeconfig: Path, *flags: str, environment: dict[str, str] | None = None):
+    `prelude` is Python that runs before the operator.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        kubeconfig: Path,
+        *flags: str,
+        environment: dict[str, str] | None = None,
+        prelude: str = "",
+    ):
         self._host = host
+        self._prelude = prelude
         self._flags = ("--metrics-bind-address=127.0.0.1:0", "--health-probe-bind-address=127.0.0.1:0", *flags)
         self._environment = {
             **os.environ,
@@ -127,7 +149,7 @@ class OperatorProcess:
     def start(self) -> None:
         """Start it."""
         self.log.clear()
-        program = (sys.executable, "-c", "from agent.cli.main import main; main()", "operator")
+        program = (sys.executable, "-c", f"{self._prelude}\nfrom agent.cli.main import main; main()", "operator")
         self._process = subprocess.Popen(
             (*self._host.isolate(), *program, *self._flags),
             env=self._environment,

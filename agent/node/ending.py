@@ -26,7 +26,10 @@ class UsageError(Exception):
 
 
 class Interrupted(BaseException):
-    """SIGTERM came. Derived from BaseException so that nothing but `finally` stands in its way."""
+    """SIGTERM came. Derived from BaseException so that nothing but `finally` stands in its way.
+
+    The text, if there is one, says that this was to be expected.
+    """
 
 
 @contextlib.contextmanager

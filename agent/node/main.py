@@ -68,8 +68,11 @@ def run_body(name: str, body: Callable[[], None]) -> int:
     except UsageError as error:
         logger.error("%s: %s", name, error)
         return 2
-    except (Interrupted, KeyboardInterrupt):
-        logger.error("%s: interrupted; run it again to start over", name)
+    except (Interrupted, KeyboardInterrupt) as interruption:
+        if expected := str(interruption):
+            logger.info("%s: %s", name, expected)
+        else:
+            logger.error("%s: interrupted; run it again to start over", name)
         return 130
     except ProgramError as error:
         logger.log(error.level, "%s", error)

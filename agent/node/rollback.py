@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from agent.node.ending import ProgramError
+from agent.node.ending import Interrupted, ProgramError
 from agent.node.waiting import Clock
 from hostops.hostroot import HostRoot
 from hostops.reboot import OVERDUE, PATIENCE
@@ -25,5 +25,8 @@ def roll_back(runner: Runner, root: HostRoot, message: str, clock: Clock) -> Non
         initiate_rollback(runner, root, message, datetime.now(UTC))
     except RollbackError as error:
         raise ProgramError(f"{UNABLE}{str(error).removeprefix(UNABLE)}") from error
-    clock.sleep(PATIENCE.total_seconds())
+    try:
+        clock.sleep(PATIENCE.total_seconds())
+    except Interrupted:
+        raise Interrupted("the node goes down") from None
     raise ProgramError(OVERDUE)

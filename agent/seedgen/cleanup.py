@@ -20,6 +20,7 @@ CLUSTER_ROLE_BINDING = Kind("rbac.authorization.k8s.io", "v1", "ClusterRoleBindi
 MACHINE_CONFIG = Kind("machineconfiguration.openshift.io", "v1", "MachineConfig")
 POOL = Kind("machineconfiguration.openshift.io", "v1", "MachineConfigPool")
 
+FAILED = "failed to cleanup resources"
 _CRD_SUFFIX = ".open-cluster-management.io"
 _AGENT_PREFIX = "open-cluster-management-agent"
 _LIMIT = timedelta(minutes=15)
@@ -73,7 +74,8 @@ def remove_old_machine_configs(context: Context) -> None:
     }
     for config in _named(client.list(MACHINE_CONFIG), prefix=_RENDERED):
         if config not in used:
-            _delete(client, MACHINE_CONFIG, config)
+            with contextlib.suppress(errors.NotFound):
+                client.delete(MACHINE_CONFIG, config)
 
 
 def _delete_and_wait(context: Context, kind: Kind, names: list[str], late: str, step: str) -> Outcome | None:
@@ -82,10 +84,12 @@ def _delete_and_wait(context: Context, kind: Kind, names: list[str], late: str, 
     for name in names:
         _delete(context.ports.client, kind, name)
     pending = f"waiting for the deletion of {', '.join(names)}"
-    return context.wait_at_most(step, _LIMIT, messages.waiting(messages.CLEANING, pending), f"{late}: {pending}")
+    late = f"{FAILED}: {late}: {pending}"
+    return context.wait_at_most(step, _LIMIT, messages.waiting(messages.CLEANING, pending), late)
 
 
 def _delete(client: Client, kind: Kind, name: str, namespace: str | None = None) -> None:
+    """Delete an object after everything that it owns; absence is fine."""
     with contextlib.suppress(errors.NotFound):
         client.delete(kind, name, namespace, propagation="Foreground")
 

@@ -17,6 +17,7 @@ from agent.seedgen.beginning import (
 )
 from agent.seedgen.builder import await_builder, launch_builder, remove_old_builder
 from agent.seedgen.cleanup import (
+    FAILED,
     remove_ended_pods,
     remove_hub_definitions,
     remove_hub_namespaces,
@@ -43,8 +44,6 @@ from agent.seedgen.stored import (
 )
 from agent.workflow.step import Itinerary
 from seeds.creation.workspace import AUTH_FILE, WORKSPACE
-
-_CLEANUP = "failed to cleanup resources"
 
 VALIDATE: Itinerary[Context] = Itinerary(
     "seedgen validate", (make_step(validate_cluster), make_step(begin_stabilizing))
@@ -74,9 +73,9 @@ PREPARE: Itinerary[Context] = Itinerary(
 CLEAN: Itinerary[Context] = Itinerary(
     "seedgen clean",
     (
-        make_step(remove_hub_definitions, messages.CLEANING, failing=_CLEANUP),
-        make_step(remove_hub_namespaces, failing=_CLEANUP),
-        make_step(remove_hub_rest, failing=_CLEANUP),
+        make_step(remove_hub_definitions, messages.CLEANING, failing=FAILED),
+        make_step(remove_hub_namespaces, failing=FAILED),
+        make_step(remove_hub_rest, failing=FAILED),
         make_step(remove_ended_pods, failing="failed to cleanup Succeeded and Failed pods"),
         make_step(sanitize_pull_secret, failing="failed sanitizing cluster's pull-secret"),
         make_step(remove_old_machine_configs, failing="failed to cleanup old machine configs, err"),

@@ -11,6 +11,7 @@ from agent.pivot.saved import drop_nulls
 from agent.seedgen.context import Context
 from agent.seedgen.kind import SECRET, SECRET_NAME, SEEDGEN, SEEDGEN_NAME, UPGRADE, UPGRADE_NAME
 from agent.seedgen.ports import Ports
+from agent.workflow.outcome import Failed, Outcome
 from hostops import files
 from hostops.hostroot import HostRoot
 from seeds.creation.workspace import WORKSPACE
@@ -30,10 +31,17 @@ def has_stored_files(root: HostRoot) -> bool:
     return any(root.path(f"{WORKSPACE}/{name}").exists() for name in (CR_FILE, SECRET_FILE, PULL_SECRET_FILE))
 
 
-def store_secret(context: Context) -> None:
+def store_secret(context: Context) -> Outcome | None:
     """Keep the Secret on the host."""
     ports = context.ports
-    files.write_json(ports.workspace(SECRET_FILE), ports.client.get(SECRET, SECRET_NAME, ports.namespace))
+    try:
+        secret = ports.client.get(SECRET, SECRET_NAME, ports.namespace)
+    except errors.Transient:
+        raise
+    except errors.ApiError as error:
+        return Failed(f"could not access secret {SECRET_NAME} in {ports.namespace}: {error}")
+    files.write_json(ports.workspace(SECRET_FILE), secret)
+    return None
 
 
 def store_generator(context: Context) -> None:

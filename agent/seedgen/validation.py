@@ -189,8 +189,10 @@ def _check_room(ports: Ports) -> Iterator[str]:
 
 def _object_to_any(client: Client, kind: Kind, namespace: str | None, what: str, objection: str) -> Iterator[str]:
     try:
-        if client.serves(kind) and client.list(kind, namespace):
+        if client.list(kind, namespace):
             yield objection
+    except errors.KindNotServed:
+        return
     except errors.Transient:
         raise
     except errors.ApiError as error:

@@ -93,31 +93,37 @@ class Investigation:
             content += part
             if len(content) > _RESULTS_BYTES:
                 raise ValueError(f"the results file has more than {_RESULTS_BYTES} bytes")
-        if self.directory is not None:
-            make_directory(self.directory, 0o700)
-            write_atomically(self.directory / _name_file(obj, "-results.json"), bytes(content))
+        self._save(obj, "-results.json", bytes(content))
         return read_results(bytes(content))
 
     def _read_log(self, obj: Object, parts: Iterator[bytes]) -> list[str]:
+        kept: list[str] = []
         lines = _split_lines(itertools.chain([next(parts, b"")], _take_until_broken(parts)))
+        if self.directory is not None:
+            try:
+                make_directory(self.directory, 0o700)
+                with replacing(self.directory / _name_file(obj, ".log")) as file:
+                    _keep(kept, read_log_errors(_save_on_the_way(lines, file)))
+            except OSError as error:
+                log.warning("log of %s %s not saved: %s", obj["kind"], obj["metadata"]["name"], error)
+        _keep(kept, read_log_errors(lines))
+        return kept
+
+    def _save(self, obj: Object, ending: str, content: str | bytes) -> None:
         if self.directory is None:
-            return _keep_some(read_log_errors(lines))
-        make_directory(self.directory, 0o700)
-        with replacing(self.directory / _name_file(obj, ".log")) as file:
-            return _keep_some(read_log_errors(_save_on_the_way(lines, file)))
+            return
+        try:
+            make_directory(self.directory, 0o700)
+            write_atomically(self.directory / _name_file(obj, ending), content)
+        except OSError as error:
+            log.warning("%s of %s not saved: %s", ending, obj["metadata"]["name"], error)
 
     def _tell(self, obj: Object, failure: Failure, found: Sequence[str]) -> None:
         """Report the failure, and save the report with every error that was found."""
         text = f"{obj['kind']} {failure.name} failed: {failure.detail}"
         reason: Reason = "BackupFailed" if obj["kind"] == BACKUP.kind else "RestoreFailed"
         self.report(Notice(reason, f"{text}; see {failure.hint}"))
-        if self.directory is None:
-            return
-        try:
-            make_directory(self.directory, 0o700)
-            write_atomically(self.directory / _name_file(obj, _REPORT), "\n".join([text, *found]) + "\n")
-        except OSError as error:
-            log.warning("report of %s %s not saved: %s", obj["kind"], failure.name, error)
+        self._save(obj, _REPORT, "\n".join([text, *found]) + "\n")
 
 
 def _name_file(obj: Object, ending: str) -> str:
@@ -153,9 +159,7 @@ def _split_lines(parts: Iterable[bytes]) -> Iterator[str]:
         yield rest.decode("utf-8", "replace")
 
 
-def _keep_some(errors_found: Iterable[str]) -> list[str]:
-    kept: list[str] = []
+def _keep(kept: list[str], errors_found: Iterable[str]) -> None:
     for text in errors_found:  # to the end: the lines are saved on the way
         if len(kept) < _KEPT_ERRORS:
             kept.append(text)
-    return kept

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from agent.kube import Client, Kind, Object
+from agent.kube import Client, Kind, Object, errors
 
 CATALOG_SOURCE = Kind("operators.coreos.com", "v1alpha1", "CatalogSource")
 SERVICE_VERSION = Kind("operators.coreos.com", "v1alpha1", "ClusterServiceVersion")
@@ -42,4 +42,7 @@ def list_related_images(client: Client) -> list[str]:
 
 
 def _list_served(client: Client, kind: Kind) -> list[Object]:
-    return client.list(kind) if client.serves(kind) else []
+    try:
+        return client.list(kind)
+    except errors.KindNotServed:
+        return []

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from agent.kube import Client, Kind, Object, errors
-from agent.kube.manifests import decode_config_map
+from agent.kube.manifests import decode_config_map, describe_binary_values
 from crds.imagebasedupgrade import ConfigMapRef
 
 CONFIG_MAP = Kind("", "v1", "ConfigMap")
@@ -22,12 +22,15 @@ _DISALLOWED = {
 class ExtraManifests:
     """The manifests in the order in which they were found, and a text for everything that could not be read.
 
-    `unavailable` is about ConfigMaps, `undecodable` about documents in them.
+    `unavailable` is about ConfigMaps, `undecodable` about documents in them, `ignored` about values that are not looked
+    at. `sources` identifies the ConfigMaps as they were read.
     """
 
     objects: list[Object] = field(default_factory=list)
     unavailable: list[str] = field(default_factory=list)
     undecodable: list[str] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
+    sources: list[list[str]] = field(default_factory=list)
 
 
 def read_extra_manifests(client: Client, references: Iterable[ConfigMapRef]) -> ExtraManifests:
@@ -50,12 +53,19 @@ def read_extra_manifests(client: Client, references: Iterable[ConfigMapRef]) -> 
             objects, problems = decode_config_map(config_map)
             found.objects += objects
             found.undecodable += problems
+            found.ignored += describe_binary_values(config_map)
+            found.sources.append([config_map["metadata"]["uid"], config_map["metadata"]["resourceVersion"]])
     return found
 
 
 def find_fault(manifest: Object) -> str | None:
     """Return why a manifest can be part of no upgrade, or None (prep.md 4.4.3)."""
-    kind, name = Kind.of(manifest), (manifest.get("metadata") or {}).get("name")
+    kind, metadata = Kind.of(manifest), manifest.get("metadata") or {}
+    name = metadata.get("name")
     if not name or not isinstance(name, str):
         return f"{kind.kind} resource name is empty"
+    if not isinstance(metadata.get("namespace") or "", str):
+        return f"{kind.kind}[{name}]: metadata.namespace is no text"
+    if not isinstance(metadata.get("annotations") or {}, dict):
+        return f"{kind.kind}[{name}]: metadata.annotations is no map"
     return f"{kind.kind}[{name}] in extramanifests is not allowed" if kind in _DISALLOWED else None

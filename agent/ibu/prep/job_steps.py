@@ -135,7 +135,11 @@ def _list_images(context: StageContext) -> list[str]:
     deployment = ports.client.get(DEPLOYMENT, "cluster-version-operator", "openshift-cluster-version")
     cluster_registry = get_registry(deployment["spec"]["template"]["spec"]["containers"][0]["image"])
     seed = _read_seed_info(context)
-    images = read_image_list(ports.root.path(IMAGE_LIST_FILE).read_text())
+    path = ports.root.path(IMAGE_LIST_FILE)
+    try:
+        images = read_image_list(path.read_text())
+    except UnicodeDecodeError as error:
+        raise SeedFormatError(f"failed to read pre-caching image file: {path}, {error}") from error
     override = needs_override(
         cluster_sources=list_mirror_sources(ports.client),
         seed_has_mirror=seed.mirror_registry_configured,

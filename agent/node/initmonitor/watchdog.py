@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
@@ -43,11 +42,8 @@ class Ending(Enum):
     HANGS = "it will not end"
 
 
-Attempt = Callable[[str], Ending]
-
-
-def attempt_rollback(runner: Runner, root: HostRoot, message: str) -> Ending:
-    """Roll back as every other program does; what it can not tell in time hangs."""
+def attempt_rollback(runner: Runner, root: HostRoot, message: str, limit_seconds: float) -> Ending:
+    """Roll back as every other program does; what takes longer than the limit hangs."""
     endings: queue.SimpleQueue[Ending] = queue.SimpleQueue()
 
     def work() -> None:
@@ -59,7 +55,7 @@ def attempt_rollback(runner: Runner, root: HostRoot, message: str) -> Ending:
 
     threading.Thread(target=work, daemon=True).start()
     try:
-        return endings.get(timeout=ATTEMPT_SECONDS)
+        return endings.get(timeout=limit_seconds)
     except queue.Empty:
         logger.error("%sit takes too long", UNABLE)
         return Ending.HANGS
@@ -78,7 +74,14 @@ def _attempt(runner: Runner, root: HostRoot, message: str) -> Ending:
     return Ending.ACCEPTED
 
 
-def send_back(runner: Runner, root: HostRoot, reserve: Reserve, message: str, clock: Clock) -> None:
+def send_back(
+    runner: Runner,
+    root: HostRoot,
+    reserve: Reserve,
+    message: str,
+    clock: Clock,
+    attempt_seconds: float = ATTEMPT_SECONDS,
+) -> None:
     """Send the node back for the reason `message`. Does not return unless the upgrade has completed.
 
     Raises ProgramError when nothing helped.
@@ -86,7 +89,7 @@ def send_back(runner: Runner, root: HostRoot, reserve: Reserve, message: str, cl
     bounded = BoundedRunner(runner)
     accepted = False
     for pause_seconds in (*ATTEMPT_PAUSES_SECONDS, None):
-        ending = attempt_rollback(bounded, root, message)
+        ending = attempt_rollback(bounded, root, message, attempt_seconds)
         if ending is Ending.COMPLETED:
             return _let_go()
         accepted = ending is Ending.ACCEPTED
