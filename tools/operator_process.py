@@ -28,17 +28,6 @@ test "$1" != cat || cat "{folder}/mount-unit"
 """
 
 
-class Host(Protocol):
-    """A host on which programs can be run; `programs` stand first on their PATH."""
-
-    @property
-    def programs(self) -> Path:
-        """A folder with programs."""
-
-    def isolate(self) -> list[str]:
-        """Return the start of an argv that runs a program on this host."""
-
-
 class ScratchHost:
     """The part of a node that the idle operator looks at: deployments, the container storage unit, /var/lib/lca."""
 

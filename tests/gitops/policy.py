@@ -53,9 +53,8 @@ class Template:
         for key, value in self.body.items():
             if key not in _IDENTITY:
                 replaced = self.compliance_type is ComplianceType.MUST_ONLY_HAVE or key not in wanted
-                wanted[key] = (
-                    copy.deepcopy(value) if replaced else merge_manifest({key: value}, {key: wanted[key]})[key]
-                )
+                merged = {key: value} if replaced else merge_manifest({key: value}, {key: wanted[key]})
+                wanted.update(copy.deepcopy(merged))
         return None if wanted == live else wanted
 
     def _compared(self) -> Iterable[tuple[str, Any]]:

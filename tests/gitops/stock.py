@@ -16,7 +16,7 @@ HUB_NAMESPACE = "ztp-group"
 
 
 def make_policies(
-    version: str, image: str, oadp_content: Sequence[Mapping[str, str]] | None = None
+    version: str, image: str, *, oadp_content: Sequence[Mapping[str, str]] | None = None
 ) -> dict[str, Policy]:
     """The policies of one upgrade by short name: oadp-cm, prep, upgrade, finalize, rollback.
 
