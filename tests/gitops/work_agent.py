@@ -6,7 +6,8 @@ import copy
 import re
 from typing import Any
 
-from agent.kube import Client, Kind, errors
+from agent.kube import Kind, errors
+from tests.gitops.hub import RuledClient
 from tests.gitops.policy import Object
 
 OWNER = {
@@ -41,7 +42,7 @@ def make_manifest(stage: str, spec: Object, annotations: dict[str, str] | None =
     }
 
 
-def apply_manifest(client: Client, manifest: Object) -> Object:
+def apply_manifest(client: RuledClient, manifest: Object) -> Object:
     """Create or replace the whole object, as the agent does every few minutes.
 
     Labels and annotations are added, never removed; finalizers stay; the work becomes an owner. Raises ApiError, whose
@@ -54,7 +55,7 @@ def apply_manifest(client: Client, manifest: Object) -> Object:
     return client.update(merge_metadata(manifest, live))
 
 
-def withdraw_work(client: Client, manifest: Object) -> None:
+def withdraw_work(client: RuledClient, manifest: Object) -> None:
     """Remove the work: the object stays, without its owner."""
     kind, name = Kind.of(manifest), manifest["metadata"]["name"]
     live = client.get(kind, name)

@@ -12,6 +12,7 @@ from typing import Any
 
 from agent.kube import Kind, errors
 from tools.recorded_runs.cluster import IBU
+from tools.recorded_runs.host import INSTALLED
 from tools.recorded_runs.scenario import Action
 from tools.recorded_runs.site import NAME, Site
 from tools.recorded_runs.state import Object
@@ -178,15 +179,19 @@ def _start_operator(run: Site, details: Mapping[str, Any]) -> None:
 
 @_action("reboot.*")
 def _reboot(run: Site, details: Mapping[str, Any]) -> None:
-    """Boot the default deployment, with a cluster that has never seen the resource."""
+    """Boot the default deployment, with a cluster that has never seen the resource; `objects` exist there besides."""
     run.operator.kill()
     run.host.boot()
     assert run.host.booted == details["booted"], f"{run.host.booted} is booted, not {details['booted']}"
+    if run.host.booted != INSTALLED:
+        run.host.answer("init-monitor-active")
     run.cluster.wipe()
     run.cluster.make_fixtures()
     if found := re.search(r"ClusterVersion (\S+)", details.get("cluster", "")):
         live = run.cluster.find("ClusterVersion", "version")
         run.cluster.patch(live, {"status": {"desired": {"version": found[1]}}})
+    for obj in details.get("objects") or ():
+        run.cluster.apply(obj)
     run.operator.start()
 
 
@@ -195,7 +200,7 @@ def _reboot(run: Site, details: Mapping[str, Any]) -> None:
 
 def _write_given_file(run: Site, change: Object) -> None:
     # Recordings leave out the stateroot of the one that is booted; the copy that a rollback shows is of the old one.
-    stateroot = change.get("stateroot") or ("rhcos" if change["file"] == "/var/lib/lca/ibu.json" else None)
+    stateroot = change.get("stateroot") or (INSTALLED if change["file"] == "/var/lib/lca/ibu.json" else None)
     run.host.write(change["file"], change["content"], stateroot)
 
 

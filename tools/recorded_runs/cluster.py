@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -169,6 +170,13 @@ class RecordedCluster:
         except errors.NotFound:
             return
 
+    def kubectl(self, *argv: str) -> str:
+        """What kubectl prints, as administrator. Raises CalledProcessError."""
+        program = self._plane.binaries.kubectl
+        assert program, "kubectl is missing: run `make setup`"
+        environment = {**os.environ, "KUBECONFIG": str(self.admin_kubeconfig)}
+        return subprocess.run([program, *argv], env=environment, capture_output=True, text=True, check=True).stdout
+
     # inside
 
     def _list_kinds(self) -> list[Kind]:
@@ -209,10 +217,7 @@ class RecordedCluster:
 
     def _grant_rights(self) -> None:
         """Make the operator's account with the rights that deploy/ grants."""
-        kubectl = self._plane.binaries.kubectl
-        assert kubectl, "kubectl is missing: run `make setup`"
-        rendered = subprocess.run([kubectl, "kustomize", _REPOSITORY / "deploy"], capture_output=True, check=True)
-        for manifest in yaml.safe_load_all(rendered.stdout):
+        for manifest in yaml.safe_load_all(self.kubectl("kustomize", str(_REPOSITORY / "deploy"))):
             wanted = manifest["kind"] in ("Namespace", "ServiceAccount") or "rbac" in manifest["apiVersion"]
             if wanted and manifest["metadata"].get("namespace", NAMESPACE) == NAMESPACE:
                 self.client.create(manifest)

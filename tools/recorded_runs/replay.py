@@ -94,8 +94,10 @@ class Replay(Site):
 
     def _set_up(self) -> None:
         scenario = self.scenario
-        apply_changes(self, scenario.changes)
+        stateroots = [change for change in scenario.changes if change.keys() == {"stateroot"}]
+        apply_changes(self, stateroots)
         self.boot(scenario.deployments, scenario.booted)
+        apply_changes(self, [change for change in scenario.changes if change not in stateroots])
         if scenario.initial is not None:
             self.make_resource(scenario.initial)
         if not scenario.starts_without_operator:

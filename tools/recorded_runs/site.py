@@ -32,6 +32,8 @@ class Site:
         self.cluster = cluster
         cluster.reset(extra_crds)
         self.host = RecordedHost(folder, cluster.admin_kubeconfig)
+        # One of its own, one for each watch that opens, and one for the resource that its watch begins with.
+        self._requests_at_start = 4 + (2 if "velero" in extra_crds else 0)
         self.operator = OperatorProcess(self.host, cluster.operator_kubeconfig, environment=_ENVIRONMENT)
 
     def __enter__(self) -> Site:
@@ -63,7 +65,7 @@ class Site:
         """Wait until the operator has seen the last change of the resource and has nothing to do."""
         deadline = time.monotonic() + _SETTLE_SECONDS
         while True:
-            wait_until_idle(self.operator, self.cluster.token)
+            wait_until_idle(self.operator, self.cluster.token, requests_at_start=self._requests_at_start)
             if self._is_observed() or self.operator.process.poll() is not None or time.monotonic() > deadline:
                 return True
 
