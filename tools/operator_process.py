@@ -28,6 +28,19 @@ test "$1" != cat || cat "{folder}/mount-unit"
 """
 
 
+class Host(Protocol):
+    """Where the operator runs: `programs` comes first on its PATH, `isolate` gives what stands before its argv."""
+
+    @property
+    def programs(self) -> Path:
+        """A folder as the operator, and the commands that it runs on the host, see it."""
+        ...
+
+    def isolate(self) -> list[str]:
+        """Return the start of an argv that runs a program on this host, as the only child of its first process."""
+        ...
+
+
 class ScratchHost:
     """The part of a node that the idle operator looks at: deployments, the container storage unit, /var/lib/lca."""
 
@@ -68,19 +81,6 @@ class ScratchHost:
     def set_mount_unit(self, text: str) -> None:
         """Set what `systemctl cat var-lib-containers.mount` prints."""
         (self.folder / "mount-unit").write_text(text)
-
-
-class Host(Protocol):
-    """Where the operator runs: `programs` comes first on its PATH, `isolate` gives what stands before its argv."""
-
-    @property
-    def programs(self) -> Path:
-        """A folder as the operator, and the commands that it runs on the host, see it."""
-        ...
-
-    def isolate(self) -> list[str]:
-        """Return the start of an argv that runs a program on this host, as the only child of its first process."""
-        ...
 
 
 def bind_machine(*, without: Collection[str]) -> list[str]:

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from agent.kube import Client, Object, errors
+from agent.kube import Client, Kind, Object, errors
 from agent.velero.downloads import DownloadError, download
 from agent.velero.failures import OBJECTS, Failure, describe_failure, read_log_errors, read_results
 from agent.velero.locations import Locations, make_tls_context
-from agent.velero.names import BACKUP, OADP_NAMESPACE
-from agent.velero.notice import Notice, Reason, Report
+from agent.velero.names import BACKUP, OADP_NAMESPACE, RESTORE
+from agent.velero.notice import Notice, Report
 from agent.velero.progress import FAILED_VALIDATION, read_phase
 from hostops.files import make_directory, replacing, write_atomically
 
@@ -120,10 +120,15 @@ class Investigation:
 
     def _tell(self, obj: Object, failure: Failure, found: Sequence[str]) -> None:
         """Report the failure, and save the report with every error that was found."""
-        text = f"{obj['kind']} {failure.name} failed: {failure.detail}"
-        reason: Reason = "BackupFailed" if obj["kind"] == BACKUP.kind else "RestoreFailed"
-        self.report(Notice(reason, f"{text}; see {failure.hint}"))
-        self._save(obj, _REPORT, "\n".join([text, *found]) + "\n")
+        notice = report_failure(BACKUP if obj["kind"] == BACKUP.kind else RESTORE, failure)
+        self.report(notice)
+        self._save(obj, _REPORT, "\n".join([notice.text, *found]) + "\n")
+
+
+def report_failure(kind: Kind, failure: Failure) -> Notice:
+    """Return the warning about a failed Backup or Restore."""
+    text = f"{kind.kind} {failure.name} failed: {failure.detail}; see {failure.hint}"
+    return Notice("BackupFailed" if kind == BACKUP else "RestoreFailed", text)
 
 
 def _name_file(obj: Object, ending: str) -> str:

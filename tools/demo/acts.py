@@ -30,6 +30,11 @@ def prepare(version: str, more: str = "") -> str:
     )
 
 
+HAND_OVER = (
+    "kubectl -n openshift-adp create configmap oadp-content --from-file=docs/examples/oadp && "
+    "kubectl -n openshift-lifecycle-agent create configmap site-monitoring "
+    "--from-file=docs/examples/extra-manifests/monitoring.yaml"
+)
 WATCH = "lca status --watch --timeline"
 LOOK = (
     "kubectl -n ledger rollout status deployment/db >/dev/null && kubectl -n ledger logs deployment/db && "
@@ -47,9 +52,7 @@ ACTS: tuple[tuple[str, tuple[Scene, ...]], ...] = (
             Scene("", "kubectl -n ledger rollout status deployment/db && kubectl -n ledger logs deployment/db"),
             Scene(
                 "How they come along: Backups and Restores; and what else the new release shall have.",
-                "kubectl -n openshift-adp create configmap oadp-content --from-file=docs/examples/oadp && "
-                "kubectl -n openshift-lifecycle-agent create configmap site-monitoring "
-                "--from-file=docs/examples/extra-manifests/monitoring.yaml",
+                HAND_OVER,
             ),
             Scene("A seed image of the next release.", f"SEED=$(lca sandbox seed --version {FIRST})"),
         ),
@@ -70,6 +73,7 @@ ACTS: tuple[tuple[str, tuple[Scene, ...]], ...] = (
         f"An upgrade to {SECOND} that goes wrong",
         (
             Scene("A seed image of the release after that.", f"SEED=$(lca sandbox seed --version {SECOND})"),
+            Scene("The ConfigMaps stayed behind in the old release.", HAND_OVER),
             Scene(
                 "This time the new release will never become healthy.", "lca sandbox fault never-healthy-after-pivot"
             ),

@@ -163,6 +163,9 @@ class RecordedCluster:
     def remove(self, obj: Object) -> None:
         """Delete an object at once, whatever it waits for."""
         kind, name, namespace = Kind.of(obj), obj["metadata"]["name"], obj["metadata"].get("namespace")
+        if kind == _NAMESPACE_KIND:
+            self._remove_namespace(obj)
+            return
         try:
             if obj["metadata"].get("finalizers"):
                 self.client.patch_merge(kind, name, {"metadata": {"finalizers": None}}, namespace)
@@ -206,7 +209,7 @@ class RecordedCluster:
                 raise TimeoutError(f"CRD {name} never became what it should")
 
     def _remove_namespace(self, obj: Object) -> None:
-        """Delete a namespace without the controller that would empty it: what was in it is gone already."""
+        """Delete a namespace without the controller that would empty it; what is in it stays."""
         name = obj["metadata"]["name"]
         if not obj["metadata"].get("deletionTimestamp"):
             self.client.delete(_NAMESPACE_KIND, name)

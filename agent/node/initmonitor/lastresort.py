@@ -23,7 +23,6 @@ from hostops.stateroots import stateroot_path
 
 logger = logging.getLogger(__name__)
 
-SAVED_PATH = "/var/lib/lca/ibu.json"
 _STATUS_LINE = re.compile(r"^([ *]) (\S+) ([0-9a-f]+)\.(\d+)", re.MULTILINE)
 
 
@@ -96,6 +95,7 @@ def overwrite_reason(root: HostRoot, stateroot: str, message: str, now: datetime
     What the server would not take back is left out, to make room. A power loss in the middle damages the file.
     """
     from agent.pivot.failure import fail_saved_upgrade
+    from agent.pivot.saved import SAVED_PATH
 
     path = root.path(f"{stateroot_path(stateroot)}{SAVED_PATH}")
     old = path.read_bytes()

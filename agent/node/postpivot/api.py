@@ -6,6 +6,7 @@ from agent.kube import Client, Kind, RetryPolicy, errors
 from agent.kube.manifests import ApplyError
 from agent.node.postpivot.run import PostPivot, StepError
 from agent.node.waiting import TimedOut, wait_for
+from agent.velero.protection import ProtectionError
 
 KUBECONFIG = "/etc/kubernetes/static-pod-resources/kube-apiserver-certs/secrets/node-kubeconfigs/lb-ext.kubeconfig"
 NODE = Kind("", "v1", "Node")
@@ -20,7 +21,8 @@ _ONE_TRY = RetryPolicy(deadline_seconds=15.0, retry_seconds=0.0)
 
 def tell_patience_seconds(error: Exception) -> float:
     """Return how long an error of the API may be waited out: conflicts, restarts, webhooks that are not ready yet."""
-    cause = error.cause if isinstance(error, ApplyError) else error
+    refusal = error.__cause__ if isinstance(error, ProtectionError) else error
+    cause = refusal.cause if isinstance(refusal, ApplyError) else refusal
     if isinstance(cause, _PASSING):
         return _PASSING_SECONDS
     return _DOUBTFUL_SECONDS if isinstance(cause, _DOUBTFUL) else 0.0

@@ -8,10 +8,10 @@ from typing import Any
 
 from agent.node.command_errors import describe_command_error
 from agent.node.postpivot.run import PostPivot, StepError
-from agent.node.postpivot.trees import merge_tree
 from agent.node.waiting import TimedOut, wait_for
 from hostops import files
 from hostops.runner import CommandError
+from hostops.trees import copy_tree
 from seeds.handover import CLUSTER_CONFIGURATION, CONFIGURATION
 
 logger = logging.getLogger(__name__)
@@ -73,9 +73,9 @@ def copy_configuration(run: PostPivot, device: str) -> None:
     fresh = target / f".{name}.new"
     for entry in sorted(mount_point.iterdir()):
         if entry.name == name:
-            merge_tree(entry, fresh)
+            copy_tree(entry, fresh)
         elif entry.is_dir():
-            merge_tree(entry, target / entry.name)
+            copy_tree(entry, target / entry.name)
         elif entry.is_file():
             files.copy_atomically(entry, target / entry.name)
     try:

@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable
 
 from agent.kube import errors
-from agent.kube.manifests import ApplyError
 from agent.node.command_errors import describe_command_error
 from agent.node.postpivot import (
     api,
@@ -23,10 +22,12 @@ from agent.node.postpivot import (
     manifests,
     mirrors,
     network,
+    oadp,
 )
 from agent.node.postpivot.addresses import AddressError
 from agent.node.postpivot.proxy import ProxyError
 from agent.node.postpivot.run import PostPivot, StepError
+from agent.velero.protection import ProtectionError
 from agent.workflow.outcome import Done, Failed, Outcome
 from agent.workflow.step import Itinerary, Step, Traits, always
 from hostops import files
@@ -38,7 +39,7 @@ logger = logging.getLogger(__name__)
 CONFIGURED = "configured"
 """Trait of a run that only has to tidy up."""
 
-_EXPECTED = (StepError, CommandError, OSError, AddressError, ProxyError, errors.ApiError, ApplyError)
+_EXPECTED = (StepError, CommandError, OSError, AddressError, ProxyError, errors.ApiError, ProtectionError)
 
 
 def is_unconfigured(traits: Traits) -> bool:
@@ -121,6 +122,8 @@ CONFIGURE_NODE: Itinerary[PostPivot] = Itinerary(
         _step(manifests.apply_cluster_manifests, "failed apply manifests: "),
         _step(manifests.apply_installer_manifests, "failed apply extra manifests: "),
         _step(mirrors.change_release_registry, "failed change registry in CSV deployment: "),
+        _step(oadp.restore_secrets),
+        _step(oadp.restore_application),
         _once(cluster.set_cluster_id, "set_cluster_id"),
         # The name of another step in this text is part of it.
         _once(cluster.set_node_labels, "set_node_labels", "failed to run once set_cluster_id for post pivot: "),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.kube import Object
-from agent.kube.manifests import apply_manifest, decode_stream
+from agent.kube.manifests import ApplyError, apply_manifest, decode_stream
 from agent.node.postpivot.api import tell_patience_seconds
 from agent.node.postpivot.run import PostPivot, StepError
 from seeds.handover import CLUSTER_MANIFESTS, INSTALLER_MANIFESTS
@@ -26,14 +26,17 @@ def apply_installer_manifests(run: PostPivot) -> None:
 def apply_folder(run: PostPivot, folder: str) -> None:
     """Apply all manifests of the host folder in the order of their files; nothing if one can not be read.
 
-    Raises StepError and ApplyError.
+    Raises StepError.
     """
     objects, problems = read_manifests(run.root.path(folder))
     if problems:
         raise StepError("; ".join(problems))
     retrier = run.make_retrier(tell_patience_seconds)
-    for obj in objects:
-        retrier.call(lambda obj=obj: apply_manifest(run.client, obj))  # type: ignore[misc]
+    try:
+        for obj in objects:
+            retrier.call(lambda obj=obj: apply_manifest(run.client, obj))  # type: ignore[misc]
+    except ApplyError as error:
+        raise StepError(f"failed to apply manifest: {error}") from error
 
 
 def read_manifests(folder: Path) -> tuple[list[Object], list[str]]:

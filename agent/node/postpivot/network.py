@@ -9,10 +9,10 @@ import re
 from agent.node.command_errors import describe_command_error
 from agent.node.postpivot.addresses import make_dnsmasq_overrides, make_node_ip_hint, read_kubelet_addresses
 from agent.node.postpivot.run import PostPivot, StepError
-from agent.node.postpivot.trees import merge_tree
-from agent.node.waiting import TimedOut, wait_for
+from agent.node.waiting import TELL_SECONDS, TimedOut, wait_for
 from hostops import files
 from hostops.runner import CommandError
+from hostops.trees import copy_tree
 from seeds.handover import CONFIGURATION, CONNECTIONS
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ def copy_connections(run: PostPivot) -> None:
     logger.info("Copying nmconnection files if they were provided")
     try:
         if source.is_dir():
-            merge_tree(source, target)
+            copy_tree(source, target)
     except OSError as error:
         paths = f"from {CONNECTIONS} to {NETWORK_MANAGER_CONNECTIONS}"
         raise StepError(f"failed to copy nmconnection files {paths}, err: {error}") from error
@@ -98,17 +98,8 @@ def find_node_addresses(run: PostPivot) -> None:
     if run.site.node_ips:
         logger.info("Node IPs are already set to %s, skipping", list(run.site.node_ips))
         return
-    primary = run.root.path(PRIMARY_IP_FILE)
-    if not primary.exists():
-        try:
-            run.systemd.start("nodeip-configuration")
-        except CommandError as error:
-            text = describe_command_error(error)
-            raise StepError(f"failed to start nodeip-configuration service, err {text}") from error
-        try:
-            wait_for(lambda: primary.exists() or None, PRIMARY_IP_FILE, run.clock, timeout_seconds=run.wait_seconds)
-        except TimedOut as error:
-            raise StepError(str(error)) from error
+    if not run.root.path(PRIMARY_IP_FILE).exists():
+        _await_addresses(run)
     try:
         text = run.root.path(KUBELET_ADDRESSES_FILE).read_text()
     except OSError as error:
@@ -118,6 +109,29 @@ def find_node_addresses(run: PostPivot) -> None:
     except ValueError as error:
         raise StepError(f"failed to parse node IPs from kubelet config: {error}") from error
     run.site = run.site.model_copy(update={"node_ips": tuple(addresses)})
+
+
+def _await_addresses(run: PostPivot) -> None:
+    """Start the service that finds the addresses; return when it has."""
+    primary = run.root.path(PRIMARY_IP_FILE)
+    started = False
+
+    def look() -> bool | None:
+        nonlocal started
+        try:
+            if not started:  # the service may wait as well; asked again systemctl waits for the same start
+                run.runner.run("systemctl", "start", "nodeip-configuration", timeout=TELL_SECONDS)
+                started = True
+        except CommandError as error:
+            if not error.timed_out:
+                text = describe_command_error(error)
+                raise StepError(f"failed to start nodeip-configuration service, err {text}") from error
+        return primary.exists() or None
+
+    try:
+        wait_for(look, PRIMARY_IP_FILE, run.clock, timeout_seconds=run.wait_seconds)
+    except TimedOut as error:
+        raise StepError(str(error)) from error
 
 
 def write_dnsmasq_overrides(run: PostPivot) -> None:

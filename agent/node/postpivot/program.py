@@ -44,7 +44,8 @@ def configure_or_roll_back(run: PostPivot, itinerary: Itinerary[PostPivot]) -> N
     except AutoRollbackConfigError as error:
         logger.error("there is no automatic rollback: %s", error)
         auto_rollback = None
-    run.wait_seconds = auto_rollback.monitor_timeout_seconds or None if auto_rollback else None
+    if auto_rollback and auto_rollback.monitor_timeout_seconds > 0:
+        run.wait_seconds = auto_rollback.monitor_timeout_seconds
     try:
         walk(itinerary, run)
         return

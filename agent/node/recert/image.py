@@ -12,6 +12,7 @@ from hostops.runner import CommandError
 logger = logging.getLogger(__name__)
 
 _PULL_SECONDS = 600.0
+_LONGEST_PAUSE_SECONDS = 10.0
 
 
 def ensure_image(podman: Podman, image: str, authfile: str, proxy: Mapping[str, str], clock: Clock) -> bool:
@@ -20,6 +21,7 @@ def ensure_image(podman: Podman, image: str, authfile: str, proxy: Mapping[str, 
     `proxy` is added to the environment of the pull; its values are kept out of messages.
     """
     give_up = clock.now() + _PULL_SECONDS
+    pause = POLL_SECONDS
     while not _is_there(podman, image):
         left = give_up - clock.now()
         if left <= 0:
@@ -29,7 +31,8 @@ def ensure_image(podman: Podman, image: str, authfile: str, proxy: Mapping[str, 
             podman.pull(image, authfile, proxy=proxy, timeout=left)
         except CommandError as error:
             logger.warning("image %s could not be pulled, trying again: %s", image, error)
-            clock.sleep(POLL_SECONDS)
+            clock.sleep(min(pause, left))
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
     return True
 
 

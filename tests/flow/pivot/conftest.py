@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -34,17 +33,19 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @pytest.fixture
-def site(prepared: Site) -> Iterator[Site]:
-    """The same, with the new stateroot as Prep left it; afterwards the old release is booted again."""
-    prepared.go_back()
-    prepared.restore()
+def parked(prepared: Site) -> Iterator[Site]:
+    """The node stopped before its first boot into the new release, with empty logs."""
+    prepared.park()
+    prepared.forget_logs()
     yield prepared
     prepared.sandbox.faults.clear()
 
 
 @pytest.fixture
-def log(site: Site) -> Path:
-    """The log of the program that configures the node, empty at the start."""
-    path = site.sandbox.layout.logs / "installation-configuration.log"
-    path.unlink(missing_ok=True)
-    return path
+def site(prepared: Site) -> Iterator[Site]:
+    """The same, with the old release booted, the new stateroot as Prep left it, and empty logs."""
+    prepared.go_back()
+    prepared.restore()
+    prepared.forget_logs()
+    yield prepared
+    prepared.sandbox.faults.clear()

@@ -6,7 +6,6 @@ import base64
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from agent.kube import Client, Kind, Object
 from agent.pivot.failure import UNCONTROLLED_ROLLBACK, fail_saved_upgrade
@@ -27,17 +26,15 @@ CONNECTION = "[connection]\nid=handed-over\n"
 LABELS = {"kubernetes.io/hostname": "sno1", "node-role.kubernetes.io/master": "", "site": "edge-7"}
 
 
-def hand_over(sandbox: Sandbox, client: Client, stateroot: str, **changes: Any) -> SeedReconfiguration:
-    """Write everything into `stateroot`; `changes` are keys of the reconfiguration."""
+def hand_over(sandbox: Sandbox, stateroot: str, site: Object) -> None:
+    """Write everything into `stateroot`; `site` is the content of the reconfiguration."""
     root = HostRoot(sandbox.layout.sysroot / "ostree/deploy" / stateroot)
-    site = describe_site(Identity.read(sandbox.layout.identity_file), client, **changes)
-    write(root, handover.RECONFIGURATION_FILE, site.dump())
+    write(root, handover.RECONFIGURATION_FILE, SeedReconfiguration.parse(json.dumps(site)).dump())
     files.make_directory(place(root, handover.CLUSTER_MANIFESTS), 0o700)
     for name, obj in make_manifests().items():
         write(root, f"{handover.CLUSTER_MANIFESTS}/{name}", json.dumps(obj))
     write(root, f"{handover.CONNECTIONS}/handed-over.nmconnection", CONNECTION)
     write(root, handover.LVM_DEVICES, "VERSION=1.1.1\n")
-    return site
 
 
 def save_upgrade(sandbox: Sandbox, prepared: Object, stateroot: str, old_stateroot: str = "rhcos") -> None:
@@ -55,13 +52,13 @@ def save_upgrade(sandbox: Sandbox, prepared: Object, stateroot: str, old_statero
     SavedResource(HostRoot(deploy / old_stateroot)).save(failed)
 
 
-def describe_site(identity: Identity, client: Client, **changes: Any) -> SeedReconfiguration:
-    """The identity of the running cluster."""
+def describe_site(identity: Identity, client: Client) -> Object:
+    """The identity of the running cluster, as the reconfiguration holds it."""
 
     def key(name: str, namespace: str = SIGNERS) -> str:
         return read_secret(client, name, namespace, "tls.key")
 
-    values = {
+    return {
         "base_domain": identity.base_domain,
         "cluster_name": identity.cluster_name,
         "cluster_id": identity.cluster_id,
@@ -99,7 +96,6 @@ def describe_site(identity: Identity, client: Client, **changes: Any) -> SeedRec
             },
         },
     }
-    return SeedReconfiguration.parse(json.dumps({**values, **changes}))
 
 
 def make_manifests() -> dict[str, Object]:

@@ -12,7 +12,7 @@ from sandbox.node.identity import Identity
 from sandbox.node.requests import ask_supervisor
 from sandbox.node.sandbox import Sandbox
 from sandbox.node.sysroot import INSTALLED_STATEROOT, list_bootable
-from tests.flow.pivot.handover import CHRONY, UPGRADE, hand_over, read_secret, save_upgrade
+from tests.flow.pivot.handover import CHRONY, UPGRADE, describe_site, hand_over, read_secret, save_upgrade
 from tests.flow.prep.upgrade import STATEROOT, WAIT_SECONDS, get_message, list_conditions
 
 NODE = Kind("", "v1", "Node")
@@ -31,12 +31,15 @@ class Site:
         self.identity = Identity.read(sandbox.layout.identity_file)
         self.old_kubeconfig = Path(shutil.copy(sandbox.layout.kubeconfig, keep / "kubeconfig"))
         self.keep = keep
+        self.log = sandbox.layout.logs / "installation-configuration.log"
+        self.watchdog_log = sandbox.layout.logs / "lca-init-monitor.log"
         self.stateroot = sandbox.layout.sysroot / "ostree/deploy" / STATEROOT
         (found,) = [each for each in list_bootable(sandbox.layout.sysroot) if each.stateroot == STATEROOT]
         self.folders = {"var": self.stateroot / "var", "etc": found.root / "etc"}
         for name, folder in self.folders.items():
             copy(folder, keep / name)
         with Client.connect(sandbox.layout.kubeconfig) as client:
+            self.description = describe_site(self.identity, client)
             self.pull_secret = read_secret(client, "pull-secret", "openshift-config", ".dockerconfigjson")
             self.prepared = client.get(UPGRADE, "upgrade")
 
@@ -54,15 +57,27 @@ class Site:
         for name, folder in self.folders.items():
             copy(self.keep / name, folder)
 
+    def forget_logs(self) -> None:
+        """Let the logs of the programs under test be empty."""
+        for log in (self.log, self.watchdog_log):
+            log.unlink(missing_ok=True)
+
     def write(self, path: str, text: str) -> None:
         """Write a file below the new stateroot's folder."""
         (self.stateroot / path).write_text(text)
 
     def hand_over(self, **changes: Any) -> None:
         """Leave in the new stateroot what the programs there need, and both saved resources."""
-        with Client.connect(self.sandbox.layout.kubeconfig) as client:
-            hand_over(self.sandbox, client, STATEROOT, **changes)
+        hand_over(self.sandbox, STATEROOT, {**self.description, **changes})
         save_upgrade(self.sandbox, self.prepared, STATEROOT)
+
+    def park(self) -> None:
+        """Stop the node before its first boot into the new release, with everything handed over."""
+        if list_bootable(self.sandbox.layout.sysroot)[0].stateroot != STATEROOT:
+            self.sandbox.run("ostree", "admin", "set-default", "1")
+        self.sandbox.down()
+        self.restore()
+        self.hand_over()
 
     def pivot(self) -> None:
         """Reboot into the new release; return when the program that configures the node has come to a good end."""
@@ -71,7 +86,7 @@ class Site:
 
     def wait_configured(self) -> None:
         """Return when the unit that configures the node is over, and the cluster runs."""
-        wait_log(self.sandbox.layout.logs / "installation-configuration.log", "Post pivot operation finished")
+        wait_log(self.log, "Post pivot operation finished")
         self.sandbox.wait_ready()
 
     @property

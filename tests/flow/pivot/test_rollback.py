@@ -6,7 +6,6 @@ Values of recorded runs: cli-post-pivot-002, cli-post-pivot-006, cli-init-monito
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
@@ -36,12 +35,12 @@ def write_config(site: Site, **changes: object) -> None:
     site.write(CONFIG_FILE, json.dumps({**CONFIG, **changes}))
 
 
-def test_failing_recert_sends_the_node_back_with_its_reason(site: Site, log: Path) -> None:
+def test_failing_recert_sends_the_node_back_with_its_reason(site: Site) -> None:
     site.hand_over()
     site.sandbox.faults.set("postpivot-fails", "no luck today")
     message = f"Rollback due to postpivot failure: {RECERT}Error: no luck today\n: exit status 1"
     assert_failed_upgrade(site.wait_rolled_back(site.start_reboot(), message), message)
-    text = log.read_text()
+    text = site.log.read_text()
     assert f'level=error msg="{RECERT}Error: no luck today\\n: exit status 1"' in text
     assert "run it again" not in text
 
@@ -53,14 +52,14 @@ def test_wrong_number_of_addresses_sends_the_node_back_with_its_reason(site: Sit
     assert_failed_upgrade(site.wait_rolled_back(site.start_reboot(), message), message)
 
 
-def test_failure_without_automatic_rollback_is_tried_again(site: Site, log: Path) -> None:
+def test_failure_without_automatic_rollback_is_tried_again(site: Site) -> None:
     site.hand_over()
     write_config(site, enabled_components={"config": False, "postpivot": False})
     site.sandbox.faults.set("command", "^hostnamectl:1:no hostname today")
     site.start_reboot()
-    wait_log(log, "restart counter is at 2")
+    wait_log(site.log, "restart counter is at 2")
     assert site.booted == STATEROOT
-    text = log.read_text()
+    text = site.log.read_text()
     expected = (
         'level=error msg="failed to configure networking, err: failed to set hostname sno1, err failed to run '
         '\\"hostnamectl\\" in host namespace with args [set-hostname sno1]: no hostname today\\n: exit status 1"'
@@ -68,7 +67,7 @@ def test_failure_without_automatic_rollback_is_tried_again(site: Site, log: Path
     assert expected in text
     assert 'level=fatal msg="Post pivot operation failed"' in text
     site.sandbox.faults.clear()
-    wait_log(log, "Post pivot operation finished successfully!")
+    wait_log(site.log, "Post pivot operation finished successfully!")
 
 
 def test_watchdog_sends_a_node_back_that_waits_for_ever(site: Site) -> None:
@@ -97,8 +96,7 @@ def test_completed_upgrade_is_left_alone_by_a_watchdog_that_still_runs(site: Sit
     write_config(site, monitor_timeout=30)
     site.pivot()
     site.sandbox.run("touch", "/var/lib/lca/upgrade_completed")
-    log = site.sandbox.layout.logs / "lca-init-monitor.log"
-    wait_log(log, "the upgrade has completed, so nothing is rolled back")
+    wait_log(site.watchdog_log, "the upgrade has completed, so nothing is rolled back")
     assert site.booted == STATEROOT
     assert site.sandbox.run("ostree", "admin", "status").stdout.startswith(f"* {STATEROOT} ")
 
@@ -108,7 +106,6 @@ def test_failed_unit_of_an_enabled_component_sends_the_node_back(site: Site) -> 
     site.pivot()
     boots = site.sandbox.state()["boots"] - 1
     hook = "SERVICE_RESULT=exit-code exec /usr/local/bin/lca-cli init-monitor --exec-stop-post config"
-    done = site.sandbox.run("bash", "-c", hook, check=False)
-    print(done.stdout, done.stderr, done.returncode)
+    site.sandbox.run("bash", "-c", hook, check=False)
     message = "Rollback due to service-unit failure: component config"
     assert_failed_upgrade(site.wait_rolled_back(boots, message), message)

@@ -125,6 +125,7 @@ def test_backup_that_the_api_server_refuses_is_no_endless_retry(velero: Any, ope
     message = message_of(operator.look_at_backups([make_backup(name, includedNamespaces="default")]))
     assert message.startswith(f"Failed backup CRs: {name}\n  - {name}: refused by the API server: Backup.velero.io")
     assert "spec.includedNamespaces" in message
+    assert [notice.reason for notice in operator.notices] == ["BackupFailed"]
 
 
 def test_failure_counts_at_once_while_others_run_and_later_groups_never_start(
@@ -153,6 +154,7 @@ def test_hanging_backup_shows_its_progress_and_fails_after_the_limit(
     message = message_of(operator.look_at_backups([backup]))
     failure = f"Failed backup CRs: {namespace}\n  - {namespace}: InProgress 2/4 items, no progress for 2h1m: "
     assert message.startswith(failure)
+    assert [notice.reason for notice in operator.notices] == ["BackupFailed"]
 
 
 def test_every_progress_starts_the_limit_anew(velero: Any, operator: Operator, namespace: str) -> None:
