@@ -17,6 +17,7 @@ from tools.recorded_runs.actions import UnknownActionError
 from tools.recorded_runs.cluster import RecordedCluster
 from tools.recorded_runs.compact import write_runs
 from tools.recorded_runs.compare import compare
+from tools.recorded_runs.programs import ProgramReplay
 from tools.recorded_runs.replay import Replay
 from tools.recorded_runs.scenario import Scenario, load_yaml, read_recording
 
@@ -42,16 +43,22 @@ def main() -> int:
         RecordedCluster.start(Path(folder, "cluster"), fixtures) as cluster,
     ):
         for scenario in sorted(scenarios, key=lambda scenario: sorted(scenario.extra_crds)):
-            with Replay(scenario, cluster, Path(folder, scenario.id)) as replay:
-                differing += report(scenario, replay, show_log=options.show_log)
+            differing += perform(scenario, cluster, Path(folder, scenario.id), show_log=options.show_log)
     return 1 if differing else 0
 
 
-def report(scenario: Scenario, replay: Replay, *, show_log: bool) -> bool:
+def perform(scenario: Scenario, cluster: RecordedCluster, folder: Path, *, show_log: bool) -> bool:
     """Perform a run and print what differs; return whether anything does."""
-    started, accepted = time.monotonic(), read_accepted(scenario)
+    started, accepted, log = time.monotonic(), read_accepted(scenario), ""
     try:
-        found = [str(difference) for difference in compare(scenario, accepted, replay.run(accepted))]
+        if scenario.command:
+            with ProgramReplay(scenario, cluster, folder) as program:
+                found = list(map(str, program.compare(accepted)))
+                log = program.log
+        else:
+            with Replay(scenario, cluster, folder) as replay:
+                found = list(map(str, compare(scenario, accepted, replay.run(accepted))))
+                log = replay.operator.show_log()
     except (UnknownActionError, ApiError, TimeoutError, AssertionError) as error:
         found = [f"can not be performed: {type(error).__name__}: {error}"]
     seconds = time.monotonic() - started
@@ -59,7 +66,7 @@ def report(scenario: Scenario, replay: Replay, *, show_log: bool) -> bool:
     for text in found:
         print(textwrap.indent(text, "  "))
     if found and show_log:
-        print(textwrap.indent(replay.operator.show_log(), "    "))
+        print(textwrap.indent(log, "    "))
     sys.stdout.flush()
     return bool(found)
 

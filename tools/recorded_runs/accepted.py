@@ -32,11 +32,11 @@ class Rule:
     """One accepted difference. All patterns are regular expressions that are searched for.
 
     `rewrite` (pattern, replacement) changes messages of the recording; `same` changes those of both sides, for texts of
-    which only a part must agree. `history_apart` compares the order of the histories and that of everything else one
-    by one, since both need not change in the same write. `history_of_running` takes entries of refused stages out of
-    recorded histories, and puts back what a refused Idle wiped. `absent` are texts of recorded states that ours need
-    not have, `extra` those of ours that the recording has not. `files`, `commands` and `ends` may differ when their
-    line, with - (recorded) or + (ours) in front, matches.
+    which only a part must agree, and `same_commands` commands of both. `history_apart` compares the order of the
+    histories and that of everything else one by one, since both need not change in the same write. `history_of_running`
+    takes entries of refused stages out of recorded histories, and puts back what a refused Idle wiped. `absent` are
+    texts of recorded states that ours need not have, `extra` those of ours that the recording has not. `files`,
+    `commands` and `ends` may differ when their line, with - (recorded) or + (ours) in front, matches.
     """
 
     row: str
@@ -48,12 +48,13 @@ class Rule:
     extra: Sequence[str] = ()
     files: Sequence[str] = ()
     commands: Sequence[str] = ()
+    same_commands: Sequence[tuple[str, str]] = ()
     ends: Sequence[str] = ()
 
     @classmethod
     def read(cls, entry: Mapping[str, Any]) -> Rule:
         """Read an entry of the file."""
-        pairs = {key: [tuple(pair) for pair in entry.get(key, ())] for key in ("rewrite", "same")}
+        pairs = {key: [tuple(pair) for pair in entry.get(key, ())] for key in ("rewrite", "same", "same_commands")}
         return cls(**{**entry, **pairs})
 
 
@@ -70,12 +71,11 @@ class Accepted:
     def expect(self, steps: Iterable[Action | Version]) -> list[Action | Version]:
         """The steps of a recording with the states that ours is to show."""
         rewrites = [pair for rule in self.rules for pair in rule.rewrite]
-        absent = [pattern for rule in self.rules for pattern in rule.absent]
         expected: list[Action | Version] = []
         for step in steps:
             if isinstance(step, Version):
                 step = replace(step, state=self.canonical(_substitute(step.state, rewrites)))
-                if any(re.search(pattern, str(step.state)) for pattern in absent):
+                if self.is_absent(str(step.state)):
                     continue
             expected.append(step)
         return _keep_running_history(expected) if any(rule.history_of_running for rule in self.rules) else expected
@@ -85,9 +85,20 @@ class Accepted:
         """Whether the history may change in another write than the rest."""
         return any(rule.history_apart for rule in self.rules)
 
+    def is_absent(self, text: str) -> bool:
+        """Whether ours need not show this (a state or a history as text) although it was recorded."""
+        return _matches((pattern for rule in self.rules for pattern in rule.absent), text)
+
     def is_extra(self, text: str) -> bool:
         """Whether ours may show this (a state or a history as text) although the recording has none such."""
         return _matches((pattern for rule in self.rules for pattern in rule.extra), text)
+
+    def canonical_command(self, words: Sequence[str]) -> str:
+        """A command in the form in which both sides are compared."""
+        line = " ".join(words)
+        for pattern, replacement in (pair for rule in self.rules for pair in rule.same_commands):
+            line = re.sub(pattern, replacement, line)
+        return line
 
     def covers(self, kind: str, recorded: str, ours: str) -> bool:
         """Whether a difference in a file, a command or the end of a run is accepted."""

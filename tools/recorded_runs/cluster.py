@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -162,12 +163,22 @@ class RecordedCluster:
     def remove(self, obj: Object) -> None:
         """Delete an object at once, whatever it waits for."""
         kind, name, namespace = Kind.of(obj), obj["metadata"]["name"], obj["metadata"].get("namespace")
+        if kind == _NAMESPACE_KIND:
+            self._remove_namespace(obj)
+            return
         try:
             if obj["metadata"].get("finalizers"):
                 self.client.patch_merge(kind, name, {"metadata": {"finalizers": None}}, namespace)
             self.client.delete(kind, name, namespace)
         except errors.NotFound:
             return
+
+    def kubectl(self, *argv: str) -> str:
+        """What kubectl prints, as administrator. Raises CalledProcessError."""
+        program = self._plane.binaries.kubectl
+        assert program, "kubectl is missing: run `make setup`"
+        environment = {**os.environ, "KUBECONFIG": str(self.admin_kubeconfig)}
+        return subprocess.run([program, *argv], env=environment, capture_output=True, text=True, check=True).stdout
 
     # inside
 
@@ -198,7 +209,7 @@ class RecordedCluster:
                 raise TimeoutError(f"CRD {name} never became what it should")
 
     def _remove_namespace(self, obj: Object) -> None:
-        """Delete a namespace without the controller that would empty it: what was in it is gone already."""
+        """Delete a namespace without the controller that would empty it; what is in it stays."""
         name = obj["metadata"]["name"]
         if not obj["metadata"].get("deletionTimestamp"):
             self.client.delete(_NAMESPACE_KIND, name)
@@ -209,10 +220,7 @@ class RecordedCluster:
 
     def _grant_rights(self) -> None:
         """Make the operator's account with the rights that deploy/ grants."""
-        kubectl = self._plane.binaries.kubectl
-        assert kubectl, "kubectl is missing: run `make setup`"
-        rendered = subprocess.run([kubectl, "kustomize", _REPOSITORY / "deploy"], capture_output=True, check=True)
-        for manifest in yaml.safe_load_all(rendered.stdout):
+        for manifest in yaml.safe_load_all(self.kubectl("kustomize", str(_REPOSITORY / "deploy"))):
             wanted = manifest["kind"] in ("Namespace", "ServiceAccount") or "rbac" in manifest["apiVersion"]
             if wanted and manifest["metadata"].get("namespace", NAMESPACE) == NAMESPACE:
                 self.client.create(manifest)

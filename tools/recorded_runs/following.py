@@ -9,17 +9,21 @@ from dataclasses import replace
 
 from agent.kube import Client
 from tools.recorded_runs.cluster import IBU
-from tools.recorded_runs.state import State, read_object
+from tools.recorded_runs.state import Object, State, read_object
 
 _FOLLOW_SECONDS = 3600.0
 _LOOK_SECONDS = 1.0
 
 
 class Follower:
-    """Collects the distinct states from now on, each in the form that `canonical` gives it; a context manager."""
+    """Collects what is stored from now on; a context manager.
 
-    def __init__(self, client: Client, canonical: Callable[[State], State]) -> None:
+    `objects` are all versions, `states` the distinct states, each in the form that `canonical` gives it.
+    """
+
+    def __init__(self, client: Client, canonical: Callable[[State], State] = lambda state: state) -> None:
         found, version = client.list_with_version(IBU)
+        self.objects: list[Object] = list(found)
         self.states: list[State] = [canonical(read_object(obj)) for obj in found]
         self._canonical = canonical
         self._watch = client.watch(IBU, resource_version=version, timeout_seconds=_FOLLOW_SECONDS)
@@ -54,6 +58,13 @@ class Follower:
             if time.monotonic() > deadline and is_hopeless():
                 return None
 
+    def wait_until(self, matches: Callable[[Object], bool], timeout_seconds: float = 60.0) -> Object:
+        """Return the newest version once it matches. Raises TimeoutError, which shows it."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: bool(self.objects) and matches(self.objects[-1]), timeout_seconds):
+                raise TimeoutError(f"it never became so within {timeout_seconds} s:\n{self.states[-1:]}")
+            return self.objects[-1]
+
     def _find(self, state: State, after: int) -> int | None:
         later = self.states[after + 1 :]
         looks = [index for index, seen in enumerate(later) if replace(seen, history=state.history) == state]
@@ -67,8 +78,9 @@ class Follower:
                     continue
                 state = self._canonical(read_object(event.object))
                 with self._changed:
+                    self.objects.append(event.object)
                     if not self.states or self.states[-1] != state:
                         self.states.append(state)
-                        self._changed.notify_all()
+                    self._changed.notify_all()
         except BaseException as error:  # noqa: BLE001  raised again where the states are used
             self._error = error

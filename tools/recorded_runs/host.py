@@ -12,12 +12,15 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from sandbox.controlplane.binaries import find_binaries
 from sandbox.node.inside import set_default
+from sandbox.node.interpreter import APPLICATION
 from sandbox.node.sysroot import choose_deployment
 from tools.operator_process import bind_machine
 from tools.recorded_runs.certificates import make_key_pair
@@ -69,21 +72,21 @@ class RecordedHost:
         _call("ostree", "admin", "os-init", f"--sysroot={self.sysroot}", stateroot)
         _call("ostree", "admin", "deploy", *arguments, "old")
         for path, entry in self._defaults["every stateroot"].items():
-            self._place(path, entry, stateroot)
+            self.place(path, entry, stateroot)
         if not as_default:
             for path, entry in self._defaults["new stateroot"].items():
-                self._place(path, entry, stateroot)
+                self.place(path, entry, stateroot)
             for path, entry in self._defaults["with a new stateroot"].items():
-                self._place(path, entry, self.booted)
+                self.place(path, entry, self.booted)
         for name, pair in self._pairs.items():
             folder = "/var/lib/kubelet/pki"
-            self._place(f"{folder}/{name}-2026-01-01-00-00-00.pem", {"text": pair, "mode": 0o600}, stateroot)
+            self.place(f"{folder}/{name}-2026-01-01-00-00-00.pem", {"text": pair, "mode": 0o600}, stateroot)
             link = {"link": f"{folder}/{name}-2026-01-01-00-00-00.pem"}
-            self._place(f"{folder}/{name}-current.pem", link, stateroot)
+            self.place(f"{folder}/{name}-current.pem", link, stateroot)
         for path in self.stateroot_folder(stateroot).rglob("*"):
             self._note(path)
         kubeconfig = {"text": self._admin_kubeconfig.read_text(), "mode": 0o600}
-        self._place(self._defaults["kubeconfig"], kubeconfig, stateroot)
+        self.place(self._defaults["kubeconfig"], kubeconfig, stateroot)
 
     def order(self, deployments: Sequence[str]) -> None:
         """Bring the deployments into this order of stateroots, the default of the next boot first."""
@@ -106,7 +109,7 @@ class RecordedHost:
         """Boot the default deployment, or that of `stateroot`; counts from the next start of a program."""
         self.booted = choose_deployment(self.sysroot, stateroot).stateroot
         (self.run / "boot_id").write_text(f"{uuid.uuid4()}\n")
-        (self.var(self.booted) / "lib/containers").mkdir(parents=True, exist_ok=True)
+        self.place("/var/lib/containers", None, self.booted)
 
     def stateroot_folder(self, stateroot: str) -> Path:
         """Where a stateroot lies on the machine."""
@@ -133,7 +136,7 @@ class RecordedHost:
 
     def write(self, path: str, text: str, stateroot: str | None = None) -> None:
         """Write a file as a scenario demands it."""
-        self._place(path, {"text": text}, stateroot or self.booted)
+        self.place(path, {"text": text}, stateroot or self.booted)
 
     def remove(self, path: str, stateroot: str | None = None) -> None:
         """Remove a file or folder."""
@@ -192,15 +195,23 @@ class RecordedHost:
             "--",
         ]
 
-    def enter(self) -> list[str]:
-        """The start of an argv that runs a program on the node itself; the project's code is visible there."""
-        own = sorted({Path(sys.prefix), _HERE.parents[1]})
+    def enter(self, **environment: str) -> list[str]:
+        """The start of an argv that runs this project's code on the node itself: it ends with the interpreter."""
+        etcd = find_binaries().etcd
+        code = {"/run/app": APPLICATION, "/run/site": Path(sysconfig.get_paths()["purelib"]), "/run/etcd": etcd.parent}
+        values = {
+            "PATH": "/run/bin:/usr/sbin:/usr/bin",
+            "PYTHONPATH": "/run/app:/run/site",
+            "RECORDED_ETCD": f"/run/etcd/{etcd.name}",
+            **environment,
+        }
         return [
-            *("bwrap", "--die-with-parent", "--unshare-pid", "--as-pid-1"),
+            *("bwrap", "--die-with-parent", "--unshare-pid", "--as-pid-1", "--clearenv"),
             *self._bind_root("/"),
-            *(word for folder in own for word in ("--ro-bind", str(folder), str(folder))),
+            *(word for target, source in code.items() for word in ("--ro-bind", str(source), target)),
             *self._environment(),
-            *("--chdir", "/", "--"),
+            *(word for name, value in values.items() for word in ("--setenv", name, value)),
+            *("--chdir", "/", "--", self._python),
         ]
 
     def _bind_root(self, root: str) -> list[str]:
@@ -225,12 +236,17 @@ class RecordedHost:
     def _bind_boot_id(self, root: str) -> list[str]:
         return ["--ro-bind", str(self.run / "boot_id"), f"{root}{_BOOT_ID}"]
 
-    def _environment(self) -> list[str]:
+    @property
+    def _python(self) -> str:
+        """The interpreter as the node sees it."""
         prefix = sys.base_prefix if Path(sys.base_prefix).is_relative_to("/usr") else _BASE_PYTHON
-        python = f"{prefix}/bin/python{sys.version_info.major}.{sys.version_info.minor}"
-        libraries = ["--setenv", "LD_LIBRARY_PATH", f"{prefix}/lib"] if prefix == _BASE_PYTHON else []
+        return f"{prefix}/bin/python{sys.version_info.major}.{sys.version_info.minor}"
+
+    def _environment(self) -> list[str]:
+        in_place = self._python.startswith("/usr")
+        libraries = [] if in_place else ["--setenv", "LD_LIBRARY_PATH", f"{_BASE_PYTHON}/lib"]
         return [
-            *("--setenv", "RECORDED_PYTHON", python),
+            *("--setenv", "RECORDED_PYTHON", self._python),
             *("--setenv", "RECORDED_SET_DEFAULT", f"/run/{Path(set_default.__file__).name}"),
             *libraries,
         ]
@@ -238,7 +254,7 @@ class RecordedHost:
     # making
 
     def _make_run(self) -> None:
-        for name in ("answers", "bin", "faults", "python"):
+        for name in ("answers", "app", "bin", "etcd", "faults", "python", "site"):
             (self.run / name).mkdir(parents=True)
         for name in ("commands", "ostree-booted", "boot_id"):
             (self.run / name).touch()
@@ -263,14 +279,14 @@ class RecordedHost:
         (tree / "usr/etc").mkdir()
         for name, target in _LINKS.items():
             (tree / name).symlink_to(target)
-        for name in ("boot", "dev", "proc", "run", "sys", "sysroot", "tmp", "var", *_own_mount_points()):
-            (tree / name).mkdir(parents=True, exist_ok=True)
+        for name in ("boot", "dev", "proc", "run", "sys", "sysroot", "tmp", "var"):
+            (tree / name).mkdir()
         _call(
             *("ostree", f"--repo={repository}", "commit", "--branch=old", "--timestamp=@0"),
             *("--owner-uid=0", "--owner-gid=0", f"--tree=dir={tree}"),
         )
 
-    def _place(self, path: str, entry: Mapping[str, Any] | str | None, stateroot: str) -> None:
+    def place(self, path: str, entry: Mapping[str, Any] | str | None, stateroot: str) -> None:
         """Make a folder (None), a file (its text) or what a mapping says: text, json, link, folder, mode."""
         entry = {"text": entry} if isinstance(entry, str) else entry or {"folder": True}
         found = self.find(path, stateroot)
@@ -299,10 +315,6 @@ class RecordedHost:
 
 
 _KUBELET_PAIRS = (("kubelet-client", _CLIENT_DAYS), ("kubelet-server", _SERVER_DAYS))
-
-
-def _own_mount_points() -> list[str]:
-    return [str(folder).lstrip("/") for folder in (Path(sys.prefix), _HERE.parents[1])]
 
 
 def _to_text(value: object) -> str:

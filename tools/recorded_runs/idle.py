@@ -17,16 +17,20 @@ _WORKER = re.compile(
 _BUSY = ("workqueue_depth", "controller_runtime_active_workers")
 
 
-def wait_until_idle(operator: OperatorProcess, token: str, timeout_seconds: float = 60.0) -> None:
+def wait_until_idle(
+    operator: OperatorProcess, token: str, *, requests_at_start: int = 0, timeout_seconds: float = 60.0
+) -> None:
     """Return as soon as the operator has nothing to do, or has ended. Raises TimeoutError.
 
-    A pass that waits for its time to look again counts as nothing to do.
+    A pass that waits for its time to look again counts as nothing to do. `requests_at_start` is how many requests a
+    start brings: with fewer, it still opens its watches.
     """
     deadline = time.monotonic() + timeout_seconds
     before: dict[str, float] = {}
     while operator.process.poll() is None:
         now = _read_worker(operator, token)
-        if now and now == before and not any(now[name] for name in _BUSY):
+        started = now.get("workqueue_adds_total", 0) >= requests_at_start
+        if now and started and now == before and not any(now[name] for name in _BUSY):
             return
         if time.monotonic() > deadline:
             raise TimeoutError(f"the operator is not idle after {timeout_seconds} s; the log:\n{operator.show_log()}")

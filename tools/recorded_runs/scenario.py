@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from tools.recorded_runs.state import Object, State, read_recorded
+from tools.recorded_runs.state import Object, State, read_object, read_recorded
 
 _PAUSE_SECONDS = 0.3
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -177,4 +177,6 @@ def _read_file(entry: Object) -> FileChange:
     content = entry.get("text", entry.get("json"))
     if "ibu" in entry:
         content = read_recorded(entry["ibu"])
+    elif "json" in entry and entry["path"].endswith("/var/lib/lca/ibu.json"):
+        content = read_object(entry["json"])
     return FileChange(entry["path"], entry["change"], entry.get("mode"), content, bool(entry.get("dir")))
