@@ -6,7 +6,7 @@ own Backups by name, cluster and attempt and goes on with them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ from agent.kube.manifests import WaveError, group_by_wave
 from agent.velero.apply_label import ApplyLabelError
 from agent.velero.content import get_name
 from agent.velero.deletion import DeletionError, key_of
-from agent.velero.evidence import Investigation
+from agent.velero.evidence import Investigation, report_failure
 from agent.velero.failures import Failure, describe_stall, join_failures
 from agent.velero.labelling import ConnectAdmin, LabelError, label_targets
 from agent.velero.locations import Locations
@@ -30,12 +30,14 @@ from agent.velero.messages import (
     in_wave,
     list_some,
 )
+from agent.velero.names import BACKUP
 from agent.velero.notice import Report, log_notice
-from agent.velero.progress import Standing, describe_progress, find_last_sign, judge
+from agent.velero.progress import Standing, describe_progress, judge
 from agent.velero.reclaim import ReclaimError, retain_volumes
 from agent.velero.stale import Owner, delete_stale, find_stale, list_live_backups
+from agent.velero.standstill import is_too_long, note_progress
 from agent.velero.starting import RefusedError, StartError, start
-from agent.velero.time_limit import DEFAULT_LIMIT, TimeLimitError, format_duration, read_time_limit
+from agent.velero.time_limit import DEFAULT_LIMIT, format_duration
 from agent.workflow.outcome import Done, Failed, Outcome, Wait
 
 PROGRESS_POLL = timedelta(seconds=30)
@@ -78,11 +80,12 @@ def run_backups(run: BackupRun, backups: Sequence[Object]) -> Outcome:
         return Done()
     try:
         return _advance(run, group_by_wave(backups))
-    except (WaveError, ApplyLabelError, TimeLimitError) as error:
+    except (WaveError, ApplyLabelError) as error:
         return Failed(f"{READING_BACKUPS_FAILED}{error}")
     except DeletionError as error:
         return Failed(f"{STALE_CLEANUP_FAILED}{error}")
     except RefusedError as error:
+        run.report(report_failure(BACKUP, error.failure))
         return Failed(join_failures(FAILED_BACKUPS, [error.failure]))
     except errors.Closed:
         raise
@@ -115,38 +118,38 @@ class _Group:
     def advance(self, live: Sequence[Object | None]) -> Outcome:
         """Start those that are missing, and decide (6.6): failure wins over everything that still runs."""
         found = [backup for backup in live if backup is not None]
-        if failures := self._find_failures(found):
+        unfinished = [backup for backup in found if judge(backup) in (Standing.PENDING, Standing.PROGRESSING)]
+        standstills = {get_name(backup): self._measure_standstill(backup) for backup in unfinished}
+        if failures := self._find_failures(found, standstills):
             return Failed(join_failures(FAILED_BACKUPS, failures))
         missing = [wanted for wanted, backup in zip(self.wanted, live, strict=True) if backup is None]
-        if missing and (obstacles := self._find_obstacles(missing)):
-            return Wait(in_wave(BACKUP_IN_PROGRESS, self.number, self.count, obstacles), PENDING_POLL)
-        created = [self._start(backup) for backup in missing]
-        unfinished = [backup for backup in (*found, *created) if judge(backup) is not Standing.SUCCEEDED]
-        if not unfinished:
+        obstacles = self._find_obstacles(missing) if missing else []
+        progressing = any(judge(backup) is Standing.PROGRESSING for backup in unfinished)
+        awaited = [describe_progress(backup, standstills[get_name(backup)]) for backup in unfinished] + obstacles
+        if missing and not obstacles:
+            awaited += [describe_progress(self._start(backup)) for backup in missing]
+            progressing = True
+        if not awaited:
             return Done()
-        progressing = created or any(judge(backup) is Standing.PROGRESSING for backup in unfinished)
-        message = in_wave(BACKUP_IN_PROGRESS, self.number, self.count, self._describe(unfinished))
+        message = in_wave(BACKUP_IN_PROGRESS, self.number, self.count, awaited)
         return Wait(message, PROGRESS_POLL if progressing else PENDING_POLL)
 
-    def _describe(self, unfinished: Sequence[Object]) -> list[str]:
-        return [describe_progress(backup, self.run.now) for backup in unfinished]
+    def _measure_standstill(self, backup: Object) -> timedelta:
+        return self.run.now - note_progress(self.run.client, backup, self.run.now)
 
-    def _find_failures(self, found: Sequence[Object]) -> list[Failure]:
-        """Return why Backups failed, or will, in the order of the group."""
+    def _find_failures(self, found: Sequence[Object], standstills: Mapping[str, timedelta]) -> list[Failure]:
+        """Return why Backups failed, or never end, in the order of the group."""
         failed = [backup for backup in found if judge(backup) is Standing.FAILED]
-        investigation = Investigation(self.run.client, self.run.evidence, self.run.report)
-        explained = {failure.name: failure for failure in investigation.explain(failed)}
-        for backup in found:
-            if judge(backup) in (Standing.PENDING, Standing.PROGRESSING) and (stall := self._find_stall(backup)):
-                explained[stall.name] = stall
-        return [explained[name] for name in map(get_name, self.wanted) if name in explained]
-
-    def _find_stall(self, backup: Object) -> Failure | None:
-        limit = read_time_limit(backup["metadata"].get("annotations"), self.run.time_limit)
-        since = self.run.now - find_last_sign(backup)
-        if limit is None or since <= limit:
-            return None
-        return describe_stall(backup, describe_progress(backup), format_duration(since))
+        explained = Investigation(self.run.client, self.run.evidence, self.run.report).explain(failed)
+        stalled = [
+            describe_stall(backup, format_duration(standstills[get_name(backup)]))
+            for backup in found
+            if is_too_long(backup, standstills.get(get_name(backup), timedelta(0)), self.run.time_limit)
+        ]
+        for failure in stalled:
+            self.run.report(report_failure(BACKUP, failure))
+        by_name = {failure.name: failure for failure in (*explained, *stalled)}
+        return [by_name[name] for name in map(get_name, self.wanted) if name in by_name]
 
     def _find_obstacles(self, missing: Sequence[Object]) -> list[str]:
         """Return what would let a Backup fail at once: Velero does not wait for a storage location."""

@@ -17,15 +17,14 @@ from agent.velero.names import BACKUP, CLUSTER_ID_LABEL, DELETE_REQUEST
 from agent.velero.progress import (
     FAILED_VALIDATION,
     describe_progress,
-    find_last_sign,
     is_running,
     read_phase,
     read_status,
 )
-from agent.velero.time_limit import format_duration
+from agent.velero.standstill import is_too_long, note_progress
 
 LIMIT = timedelta(minutes=5)
-"""How long Velero may take to answer a request, and a running Backup may be without progress."""
+"""How long Velero may take to answer a request."""
 TRIES = 3
 PAUSE = timedelta(seconds=30)
 """Between a refusal and the next try: most causes pass."""
@@ -91,12 +90,20 @@ class Deletion:
             self._give_up(name, refused)
         if refused and self.now - _read_creation(refused[-1]) < PAUSE:
             return f"{name} (refused, asked again soon: {_describe_errors(refused[-1])})"
+        if not self._still_exists(backup):
+            return str(name)
         self.prepare(backup)
         if read_phase(backup) == FAILED_VALIDATION:
             self._remove(backup)
         else:
             self._request(backup, _read_try(refused[-1]) + 1 if refused else 1)
         return str(name)
+
+    def _still_exists(self, backup: Object) -> bool:
+        """Look again: requests that we do not see may have been carried out since the Backup was read."""
+        metadata = backup["metadata"]
+        live = self.client.find(BACKUP, metadata["name"], metadata["namespace"])
+        return live is not None and bool(live["metadata"]["uid"] == metadata["uid"])
 
     def _remove(self, backup: Object) -> None:
         """Delete the object of a Backup that never began: what the store holds under its name is not its own."""
@@ -117,13 +124,12 @@ class Deletion:
         )
 
     def _await_end(self, backup: Object) -> str:
-        since = self.now - find_last_sign(backup)
-        progress = describe_progress(backup)
-        if since <= LIMIT:
+        standstill = self.now - note_progress(self.client, backup, self.now)
+        progress = describe_progress(backup, standstill)
+        if not is_too_long(backup, standstill):
             return f"{progress}, deleted when it has ended"
         raise DeletionError(
-            f"{_STILL_RUNNING}: {progress}, no progress for {format_duration(since)}; when the velero pod is started "
-            "again it gives the backup up"
+            f"{_STILL_RUNNING}: {progress}; if deployment/velero is started again, it gives the backup up"
         )
 
     def _give_up(self, name: str, refused: Sequence[Object]) -> None:

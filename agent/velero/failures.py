@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agent.velero.names import OADP_NAMESPACE
-from agent.velero.progress import FAILED_VALIDATION, PARTIALLY_FAILED, read_phase, read_status
+from agent.velero.progress import FAILED_VALIDATION, PARTIALLY_FAILED, measure_progress, read_phase, read_status
 
 ERRORS_PER_OBJECT = 5
 CHARACTERS_PER_OBJECT = 2048
@@ -51,9 +51,9 @@ def describe_failure(obj: Mapping[str, Any], errors: Sequence[str] = (), saved_a
     return Failure(str(obj["metadata"]["name"]), ": ".join(parts), _find_hint(obj, phase, saved_as))
 
 
-def describe_stall(obj: Mapping[str, Any], progress: str, since: str) -> Failure:
-    """Say that Velero does not get on with an object; `progress` is how far it is, `since` for how long."""
-    detail = f"{progress}, no progress for {since}: is the velero pod in {OADP_NAMESPACE} running?"
+def describe_stall(obj: Mapping[str, Any], since: str) -> Failure:
+    """Say that Velero does not get on with an object; `since` is for how long."""
+    detail = f"{measure_progress(obj) or 'not started'}, no progress for {since}: does deployment/velero run?"
     return Failure(str(obj["metadata"]["name"]), detail, _find_hint(obj, "", ""))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import Enum
 from typing import Any
 
@@ -12,9 +12,7 @@ FAILED_VALIDATION = "FailedValidation"
 
 _FAILED = ("Failed", PARTIALLY_FAILED, FAILED_VALIDATION)
 _RUNNING = ("InProgress", "WaitingForPluginOperations", "Finalizing")
-
-WORTH_TELLING = timedelta(minutes=5)
-"""From when on a standstill is mentioned."""
+_WORTH_TELLING = timedelta(minutes=5)
 
 
 class Standing(Enum):
@@ -54,30 +52,20 @@ def is_running(obj: Mapping[str, Any]) -> bool:
     return read_phase(obj).startswith(_RUNNING)
 
 
-def describe_progress(obj: Mapping[str, Any], now: datetime | None = None) -> str:
-    """Return name, phase and items: `small-app InProgress 120/340 items`; with `now` also a long standstill."""
-    name, phase = obj["metadata"]["name"], read_phase(obj)
-    progress = read_status(obj).get("progress") or {}
-    total = progress.get("totalItems")
-    done = progress.get("itemsBackedUp", progress.get("itemsRestored", 0))
-    text = f"{name} {phase or 'not started yet'}" + (f" {done}/{total} items" if phase and total else "")
-    standstill = (now - find_last_sign(obj)) if now else timedelta(0)
-    if standstill < WORTH_TELLING:
-        return text
-    return f"{text} (no progress for {int(standstill.total_seconds()) // 60} min)"
+def describe_progress(obj: Mapping[str, Any], standstill: timedelta = timedelta(0)) -> str:
+    """Return name, phase and items, `small-app InProgress 120/340 items`, and a long standstill."""
+    told = f" (no progress for {int(standstill.total_seconds()) // 60} min)" if standstill >= _WORTH_TELLING else ""
+    return f"{obj['metadata']['name']} {measure_progress(obj) or 'not started yet'}{told}"
 
 
-def find_last_sign(obj: Mapping[str, Any]) -> datetime:
-    """Return when the status last changed.
-
-    The API server notes the time of every change for each writer, so nothing has to be remembered from one look to the
-    next. Without these notes the start of the run has to do.
-    """
-    metadata = obj["metadata"]
-    times = [
-        entry["time"]
-        for entry in metadata.get("managedFields") or ()
-        if entry.get("time") and "f:status" in (entry.get("fieldsV1") or {})
-    ]
-    started = read_status(obj).get("startTimestamp") or metadata["creationTimestamp"]
-    return max(map(datetime.fromisoformat, times or [started]))
+def measure_progress(obj: Mapping[str, Any]) -> str:
+    """Return phase and counters in one line: it changes with every step that Velero makes."""
+    status = read_status(obj)
+    progress = status.get("progress") or {}
+    counted = [read_phase(obj)]
+    if total := progress.get("totalItems"):
+        counted.append(f"{progress.get('itemsBackedUp', progress.get('itemsRestored', 0))}/{total} items")
+    for word in ("backup", "restore"):
+        if total := status.get(f"{word}ItemOperationsAttempted"):
+            counted.append(f"{status.get(f'{word}ItemOperationsCompleted', 0)}/{total} operations")
+    return " ".join(filter(None, counted))

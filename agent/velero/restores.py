@@ -13,14 +13,14 @@ from pathlib import Path
 
 from agent.kube import Client, Object, errors
 from agent.velero.content import get_name
-from agent.velero.evidence import Investigation
+from agent.velero.evidence import Investigation, report_failure
 from agent.velero.failures import join_failures
 from agent.velero.locations import Locations
 from agent.velero.messages import FAILED_RESTORES, RESTORE_IN_PROGRESS, RESTORING, failure_occurred, in_wave
 from agent.velero.names import BACKUP, CLUSTER_ID_LABEL, RESTORE
 from agent.velero.notice import Report, log_notice
 from agent.velero.portable import make_portable
-from agent.velero.progress import Standing, describe_progress, judge
+from agent.velero.progress import Standing, describe_progress, judge, read_status
 from agent.velero.starting import RefusedError, StartError, start
 from agent.workflow.outcome import Done, Failed, Outcome, Wait
 
@@ -56,6 +56,7 @@ def run_restores(run: RestoreRun, groups: Sequence[Sequence[Object]]) -> Outcome
             if not isinstance(outcome, Done):
                 return outcome
     except RefusedError as error:
+        run.report(report_failure(RESTORE, error.failure))
         return Failed(join_failures(FAILED_RESTORES, [error.failure]))
     except errors.Closed:
         raise
@@ -80,11 +81,17 @@ def _advance(run: RestoreRun, group: Sequence[Object], number: int, count: int) 
         standing = judge(found)
         progressing = progressing or standing is Standing.PROGRESSING
         if standing is not Standing.SUCCEEDED:
-            awaited.append(describe_progress(found, run.now))
+            awaited.append(_describe(found, run.now))
     if not awaited:
         return Done()
     message = in_wave(RESTORE_IN_PROGRESS, number, count, awaited)
     return Wait(message, PROGRESS_POLL if progressing else PENDING_POLL)
+
+
+def _describe(restore: Object, now: datetime) -> str:
+    started = read_status(restore).get("startTimestamp")
+    minutes = int((now - datetime.fromisoformat(started)).total_seconds()) // 60 if started else 0
+    return describe_progress(restore) + (f", for {minutes} min" if minutes > 0 else "")
 
 
 def _find_obstacle(run: RestoreRun, restore: Object) -> str | None:

@@ -14,10 +14,12 @@ from typing import Any
 
 from agent.kube import Client, Kind, Object
 from agent.velero.backups import BackupRun, run_backups
-from agent.velero.names import BACKUP, DELETE_REQUEST, RESTORE, STORAGE_LOCATION
+from agent.velero.deletion import delete_own_backups, forget_requests
+from agent.velero.labelling import unlabel_targets
+from agent.velero.names import BACKUP, DELETE_REQUEST, DOWNLOAD_REQUEST, RESTORE, STORAGE_LOCATION
 from agent.velero.notice import Notice
 from agent.velero.restores import RestoreRun, run_restores
-from agent.workflow.outcome import Outcome, Wait
+from agent.workflow.outcome import Done, Failed, Outcome, Wait
 from sandbox.cluster.following import Stopping, follow
 from sandbox.velero import OADP_NAMESPACE
 
@@ -28,21 +30,33 @@ Look = Callable[[], Outcome]
 
 @dataclass
 class Operator:
-    """One cluster's operator during one attempt; `delay` sets its clock ahead."""
+    """One cluster's operator during one attempt.
 
-    client: Client
-    kubeconfig: Path
+    `connect` opens its clients, `delay` sets its clock ahead, `retry_at_once` saves the pause after an error.
+    """
+
+    connect: Callable[[], Client]
     cluster_id: str = field(default_factory=lambda: f"cluster-{uuid.uuid4().hex[:8]}")
     attempt: str = "uid 2026-01-01T00:00:00Z"
     evidence: Path | None = None
     notices: list[Notice] = field(default_factory=list)
     delay: timedelta = timedelta(0)
     seen: list[str] = field(default_factory=list)
+    retry_at_once: bool = False
+
+    def __post_init__(self) -> None:
+        self.client = self.connect()
+
+    def __enter__(self) -> Operator:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
 
     def look_at_backups(self, backups: Sequence[Object]) -> Outcome:
         run = BackupRun(
             client=self.client,
-            connect_admin=lambda: Client.connect(self.kubeconfig),
+            connect_admin=self.connect,
             cluster_id=self.cluster_id,
             attempt=self.attempt,
             now=self.now(),
@@ -62,6 +76,16 @@ class Operator:
     def restore(self, groups: Sequence[Sequence[Object]], until: Callable[[Outcome], bool] | None = None) -> Outcome:
         return self.drive(lambda: self.look_at_restores(groups), until)
 
+    def delete_own(self) -> list[str]:
+        return delete_own_backups(
+            self.client, self.cluster_id, self.now(), lambda backup: unlabel_targets(self.connect, backup)
+        )
+
+    def clean_up(self) -> None:
+        """Delete this cluster's Backups, as abort and finalize do."""
+        self.drive(lambda: Wait(str(awaited), timedelta(seconds=5)) if (awaited := self.delete_own()) else Done())
+        forget_requests(self.client, self.cluster_id)
+
     def drive(self, look: Look, until: Callable[[Outcome], bool] | None = None) -> Outcome:
         """Look after every event of Velero's objects; what is waited for is kept in `seen`."""
         done = until or (lambda outcome: not isinstance(outcome, Wait))
@@ -75,6 +99,8 @@ class Operator:
                     return outcome
                 left = (deadline - datetime.now(UTC)).total_seconds()
                 after = outcome.after.total_seconds() if isinstance(outcome, Wait) else 0.0
+                if self.retry_at_once and isinstance(outcome, Wait) and "Failure occurred" in outcome.message:
+                    continue
                 try:
                     events.get(timeout=max(0.0, min(left, after)))
                 except queue.Empty:
@@ -101,6 +127,29 @@ class Operator:
             stop.set()
             for thread in threads:
                 thread.join()
+
+
+def says(*parts: str) -> Callable[[Outcome], bool]:
+    """The outcome's message holds all parts."""
+    return lambda outcome: not isinstance(outcome, Done) and all(part in outcome.message for part in parts)
+
+
+def message_of(outcome: Outcome) -> str:
+    """The message of a failure."""
+    assert isinstance(outcome, Failed), outcome
+    return outcome.message
+
+
+def label_of(velero: Any, kind: Kind, name: str, namespace: str) -> str | None:
+    """The Backup whose label an object bears."""
+    labels = velero.client.get(kind, name, namespace)["metadata"].get("labels") or {}
+    return labels.get("lca.openshift.io/backup")
+
+
+def list_download_requests(velero: Any, name: str) -> list[Object]:
+    """What is left of the requests for files of the Backup or Restore `name`."""
+    requests = velero.client.list(DOWNLOAD_REQUEST, OADP_NAMESPACE)
+    return [request for request in requests if request["spec"]["target"]["name"] == name]
 
 
 def make_backup(name: str, wave: int | str | None = None, label: str | None = None, **spec: Any) -> Object:
