@@ -14,7 +14,7 @@ import pytest
 from agent.node.initmonitor.lastresort import overwrite_reason
 from agent.node.initmonitor.program import watch
 from agent.node.initmonitor.reserve import RESERVE_BYTES, Reserve
-from tests.host.initmonitor.conftest import OLD, SAVED, PivotedNode
+from tests.host.pivotednode import OLD, SAVED, PivotedNode
 
 MESSAGE = "Rollback due to LCA Init Monitor timeout, after 5m0s"
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
