@@ -91,6 +91,10 @@ def prepare_folders(run: Creation) -> None:
             f"an earlier creation of a seed image was interrupted by a reboot ({CHECKS} is from another boot); "
             "bring the cluster back with `lca-node seed restore`, then start over"
         )
+    if run.markers.is_recert_to_undo() and not run.root.path(BACKUP).exists():
+        raise ProgramError(
+            "the certificates of an earlier creation were not restored; run `lca-node seed restore` until it succeeds"
+        )
     for folder in (BACKUP, LAYOUT, CRYPTO, SEED_DATA):
         files.make_directory(run.root.path(folder), 0o700)
     files.copy_atomically(run.program, run.backup(seed_format.PROGRAM), 0o755)
