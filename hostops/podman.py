@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +36,11 @@ class StoredImage:
         return tuple(dict.fromkeys((*self.names, *self.tags))) or (self.id,)
 
 
+def list_proxy_secrets(proxy: Mapping[str, str]) -> tuple[str, ...]:
+    """Return those values of an environment that names a proxy which may hold a password."""
+    return tuple(value for name, value in proxy.items() if name.upper() != "NO_PROXY")
+
+
 @dataclass(frozen=True, slots=True)
 class ContainerState:
     """What podman keeps of a container: `status` is `created`, `running`, `exited`..."""
@@ -49,9 +55,12 @@ class Podman:
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
 
-    def pull(self, image: str, authfile: str) -> None:
-        """Pull an image; `authfile` is a host path."""
-        self._runner.run("podman", "pull", "--authfile", authfile, image)
+    def pull(
+        self, image: str, authfile: str, *, proxy: Mapping[str, str] | None = None, timeout: float | None = None
+    ) -> None:
+        """Pull an image; `authfile` is a host path, `proxy` the environment that names a proxy, maybe with password."""
+        secrets = list_proxy_secrets(proxy or {})
+        self._runner.run("podman", "pull", "--authfile", authfile, image, timeout=timeout, env=proxy, secrets=secrets)
 
     def has_image(self, image: str) -> bool:
         """Say whether the image is in the container storage."""

@@ -32,9 +32,16 @@ class RebootRequest:
         """Say whether the node should long be gone; `now` must be aware of its zone."""
         return now - self.requested_at > PATIENCE
 
+    def time_left(self, now: datetime) -> timedelta:
+        """Return how long from `now` until the request is overdue, at least zero."""
+        return max(timedelta(0), self.requested_at + PATIENCE - now + timedelta(seconds=1))
+
 
 def reboot_argv(rationale: str, message: str = "Image Based Upgrade") -> tuple[str, ...]:
-    """Return the reboot command; the double quotes are part of two arguments (ibu-api.md 7.8)."""
+    """Return the reboot command; the double quotes are part of two arguments (ibu-api.md 7.8).
+
+    The unit is collected also when it fails: else its name would be taken at the next try.
+    """
     description = f'"lifecycle-agent: {rationale}"'
     return (
         "systemd-run",
@@ -42,6 +49,7 @@ def reboot_argv(rationale: str, message: str = "Image Based Upgrade") -> tuple[s
         UNIT,
         "--description",
         description,
+        "--collect",
         "systemctl",
         f'--message="{message}"',
         "reboot",
@@ -83,6 +91,10 @@ class Rebooter:
                 raise
         files.write_json(self._mark, {**mark, "accepted": True})
         return RebootRequest(rationale, now)
+
+    def withdraw(self) -> None:
+        """Forget the request: the reboot has not come, and another one may be asked for. Raises OSError."""
+        files.remove_durably(self._mark)
 
     def _read_mark(self) -> dict[str, object]:
         """Return the mark of the running boot; one of an earlier boot or a damaged one counts as none."""

@@ -33,6 +33,9 @@ NOT_FOUND = 127
 ERROR_OUTPUT_LIMIT = 16 * 1024
 """Characters of output kept in an error; the middle is left out."""
 
+TIMED_OUT = "timed out after"
+"""Beginning of the ending of a command that took too long."""
+
 _PR_SET_PDEATHSIG = 1
 _prctl = ctypes.CDLL(None).prctl  # looked up here: a forked child must not take locks
 
@@ -60,6 +63,11 @@ class CommandError(Exception):
         self.code = code
         self.output = output
         self.ending = ending
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether the command was killed because it took too long."""
+        return self.ending.startswith(TIMED_OUT)
 
 
 class Runner(Protocol):
@@ -172,7 +180,7 @@ def _execute(
     finally:
         if timer:
             timer.cancel()
-    ending = f"timed out after {timeout:g} s" if timed_out.is_set() else ""
+    ending = f"{TIMED_OUT} {timeout:g} s" if timed_out.is_set() else ""
     return int(process.exit_code), ending
 
 

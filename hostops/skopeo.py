@@ -12,6 +12,9 @@ from hostops.runner import Runner
 RETRIES = 2
 """Repeated requests per inspection: skopeo waits 1, 2, 4... s between them, and the caller comes back anyway."""
 
+TIMEOUT_SECONDS = 60.0
+"""Of one inspection with its retries: a registry that never answers must not block the caller."""
+
 
 class InspectError(Exception):
     """The registry's answer cannot be read."""
@@ -41,21 +44,30 @@ class Skopeo:
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
 
-    def inspect(self, image: str, authfile: str, *, retries: int = RETRIES, tls_verify: bool = True) -> RemoteImage:
+    def inspect(
+        self,
+        image: str,
+        authfile: str,
+        *,
+        retries: int = RETRIES,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        tls_verify: bool = True,
+    ) -> RemoteImage:
         """Return what the registry knows about `image`; `authfile` is a host path (prep.md 4.6).
 
         With an empty `authfile` skopeo looks for credentials in its usual places. Raises CommandError and InspectError.
         """
         flags = ["--retry-times", str(retries), *(("--authfile", authfile) if authfile else ())]
         flags += () if tls_verify else ("--tls-verify=false",)
-        inspect = ("skopeo", "inspect", *flags)
-        answer = self._runner.run(*inspect, "--format", "json", f"docker://{image}", stdout_only=True).output
-        if '"LayersData"' in answer:
-            return parse_inspection(answer)
+
+        def ask(*form: str) -> str:
+            return self._runner.run(
+                "skopeo", "inspect", *flags, *form, f"docker://{image}", stdout_only=True, timeout=timeout_seconds
+            ).output
+
+        answer = ask("--format", "json")
         # skopeo before 1.10 keeps the sizes to itself.
-        return parse_inspection(
-            answer, self._runner.run(*inspect, "--raw", f"docker://{image}", stdout_only=True).output
-        )
+        return parse_inspection(answer) if '"LayersData"' in answer else parse_inspection(answer, ask("--raw"))
 
     def push_layout(self, layout: str, image: str, authfile: str, *, retries: int = RETRIES) -> None:
         """Push the image of an OCI layout as it is: the tag is set last, so there is never half an image under it.
@@ -83,5 +95,5 @@ def parse_inspection(text: str, manifest: str = "{}") -> RemoteImage:
         layers = tuple(RemoteLayer(str((notes or {}).get(TITLE, "")), int(size or 0)) for size, notes in entries)
         sizes = sum(layer.size_bytes for layer in layers)
         return RemoteImage(str(data.get("Digest", "")), labels, sizes, layers)
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise InspectError(f"failed to unmarshal image inspect output: {error}") from error

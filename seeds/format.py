@@ -92,7 +92,7 @@ class SeedClusterInfo:
         """
         try:
             data = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise SeedFormatError(f"not valid JSON: {error}") from None
         if not isinstance(data, dict):
             raise SeedFormatError("not a JSON object")

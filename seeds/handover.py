@@ -7,6 +7,7 @@ Writer and readers share the names here (upgrade-and-oadp.md 3.0, post-pivot-and
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -40,6 +41,7 @@ POLICY_MANIFESTS = "/opt/policy-manifests"
 SEED_DATA = "/var/seed_data"
 SEED_INFO_FILE = f"{SEED_DATA}/manifest.json"
 
+_NAME_LIMIT_BYTES = 240  # of 255: a temporary file's name is longer
 _TRAILING_NUMBER = re.compile(r"(\d+)$")
 _LEADING_NUMBER = re.compile(r"^(\d+)_")
 
@@ -63,13 +65,18 @@ def replace_tree(target: Path, write: Callable[[Path], None]) -> None:
     """
     files.make_directory(target.parent, 0o700)
     fresh = target.with_name(f".{target.name}.new")
-    shutil.rmtree(fresh, ignore_errors=True)
+    remove_tree(fresh)
     files.make_directory(fresh, 0o700)
     write(fresh)
-    if target.exists():
-        shutil.rmtree(target)
+    remove_tree(target)
     fresh.rename(target)
     files.sync_directory(target.parent)
+
+
+def remove_tree(target: Path) -> None:
+    """Remove a folder of an earlier attempt; absence is fine. Raises OSError."""
+    if target.exists():
+        shutil.rmtree(target)
 
 
 def write_groups(
@@ -85,8 +92,8 @@ def write_groups(
             folder = fresh / f"{prefix}{number:0{len(str(len(groups)))}}"
             files.make_directory(folder, 0o700)
             for index, obj in enumerate(group, 1):
-                name = f"{index:0{len(str(len(group)))}}_{name_file(obj)}.yaml"
-                files.write_atomically(folder / name.replace("/", "_"), dump_object(obj), 0o600)
+                name = fit_file_name(f"{index:0{len(str(len(group)))}}_{name_file(obj)}.yaml")
+                files.write_atomically(folder / name, dump_object(obj), 0o600)
 
     replace_tree(directory, write)
 
@@ -100,6 +107,16 @@ def list_groups(directory: Path) -> list[list[Path]]:
         return []
     folders = sorted((entry for entry in directory.iterdir() if entry.is_dir()), key=_order_group)
     return [sorted((file for file in folder.iterdir() if file.is_file()), key=_order_file) for folder in folders]
+
+
+def fit_file_name(name: str) -> str:
+    """Return `name` as one that every file system takes; its number in front, order and ending stay."""
+    name = name.replace("/", "_")
+    if len(name.encode()) <= _NAME_LIMIT_BYTES:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+    head = name.encode()[: _NAME_LIMIT_BYTES - 32].decode(errors="ignore")
+    return f"{head}_{digest}{Path(name).suffix}"
 
 
 def dump_object(obj: Mapping[str, Any]) -> str:

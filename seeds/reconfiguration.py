@@ -92,8 +92,6 @@ class AdditionalTrust(_Part):
 class SeedReconfiguration(_Part):
     """The whole file. `node_ip` and `machine_network` of older writers are read into the lists."""
 
-    kept_empty: ClassVar = frozenset({"api_version", "KubeconfigCryptoRetention", "additionalTrustBundle"})
-
     api_version: int = API_VERSION
     base_domain: str = ""
     cluster_name: str = ""
@@ -138,7 +136,10 @@ class SeedReconfiguration(_Part):
             raise ReconfigurationError(f"not valid JSON: {error}") from None
 
     def dump(self) -> str:
-        """Return the JSON in one line; keys without a value are left out where the format allows it."""
+        """Return the JSON in one line; keys without a value are left out where the format allows it.
+
+        Objects are written even when they hold nothing: readers tell an upgrade by the presence of `status_proxy`.
+        """
         return json.dumps(_drop_empty(self), separators=(",", ":"), ensure_ascii=False)
 
 
@@ -147,9 +148,9 @@ def _drop_empty(part: _Part) -> dict[str, Any]:
     for name, field in type(part).model_fields.items():
         key, value = field.alias or name, getattr(part, name)
         if isinstance(value, _Part):
-            value = _drop_empty(value)
-        elif isinstance(value, tuple):
-            value = [_drop_empty(item) if isinstance(item, _Part) else item for item in value]
-        if value or key in part.kept_empty:
+            written[key] = _drop_empty(value)
+        elif isinstance(value, tuple) and value:
+            written[key] = [_drop_empty(item) if isinstance(item, _Part) else item for item in value]
+        elif value or key in part.kept_empty:
             written[key] = value
     return written

@@ -2,7 +2,7 @@
 
 The host is a folder: bubblewrap makes a root from it and from the machine's programs, read-only, so that nothing can
 happen to the machine's own /var, /ostree and /sysroot. Two stand-ins on PATH play the programs that only a booted node
-has. Everything else is real.
+has. Everything else is real. A host with deployments of its own is `tools.recorded_runs.host`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 _RPM_OSTREE = """#!/bin/sh
 echo "$*" >>"{folder}/commands"
@@ -26,6 +26,19 @@ _SYSTEMCTL = """#!/bin/sh
 echo "systemctl $*" >>"{folder}/commands"
 test "$1" != cat || cat "{folder}/mount-unit"
 """
+
+
+class Host(Protocol):
+    """Where the operator runs: `programs` comes first on its PATH, `isolate` gives what stands before its argv."""
+
+    @property
+    def programs(self) -> Path:
+        """A folder as the operator, and the commands that it runs on the host, see it."""
+        ...
+
+    def isolate(self) -> list[str]:
+        """Return the start of an argv that runs a program on this host, as the only child of its first process."""
+        ...
 
 
 class ScratchHost:
@@ -56,33 +69,13 @@ class ScratchHost:
 
     def isolate(self) -> list[str]:
         """Return the start of an argv that runs a program on this host."""
-        argv = ["bwrap", "--die-with-parent", "--tmpfs", "/"]
-        for entry in sorted(Path("/").iterdir()):
-            if entry.name in ("dev", "proc", *_OWN_FOLDERS):
-                continue
-            argv += ["--symlink", str(entry.readlink())] if entry.is_symlink() else ["--ro-bind", str(entry)]
-            argv.append(str(entry))
-        argv += [
-            "--dev-bind",
-            "/dev",
-            "/dev",
-            "--ro-bind",
-            "/proc",
-            "/proc",
-            "--bind",
-            str(self.folder),
-            str(self.folder),
-        ]
         return [
-            *argv,
-            "--dir",
-            "/var/tmp",  # noqa: S108  inside a root of its own
-            "--dir",
-            "/ostree/deploy/rhcos",
-            "--bind",
-            str(self.state),
-            "/var/lib/lca",
-            "--",
+            *("bwrap", "--die-with-parent", "--tmpfs", "/"),
+            *bind_machine(without=_OWN_FOLDERS),
+            *("--dev-bind", "/dev", "/dev", "--ro-bind", "/proc", "/proc"),
+            *("--bind", str(self.folder), str(self.folder)),
+            *("--dir", "/var/tmp", "--dir", "/ostree/deploy/rhcos"),  # noqa: S108  inside a root of its own
+            *("--bind", str(self.state), "/var/lib/lca", "--"),
         ]
 
     def set_mount_unit(self, text: str) -> None:
@@ -90,11 +83,32 @@ class ScratchHost:
         (self.folder / "mount-unit").write_text(text)
 
 
-class OperatorProcess:
-    """One run of `lca operator`; `start` returns at once, `wait_for` follows its log."""
+def bind_machine(*, without: Collection[str]) -> list[str]:
+    """Return options of bubblewrap that show the machine's root read-only, except for /dev, /proc and `without`."""
+    options: list[str] = []
+    for entry in sorted(Path("/").iterdir()):
+        if entry.name not in ("dev", "proc", *without):
+            options += ["--symlink", str(entry.readlink())] if entry.is_symlink() else ["--ro-bind", str(entry)]
+            options.append(str(entry))
+    return options
 
-    def __init__(self, host: ScratchHost, kubeconfig: Path, *flags: str, environment: dict[str, str] | None = None):
+
+class OperatorProcess:
+    """One run of `lca operator`; `start` returns at once, `wait_for` follows its log.
+
+    `prelude` is Python that runs before the operator.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        kubeconfig: Path,
+        *flags: str,
+        environment: dict[str, str] | None = None,
+        prelude: str = "",
+    ):
         self._host = host
+        self._prelude = prelude
         self._flags = ("--metrics-bind-address=127.0.0.1:0", "--health-probe-bind-address=127.0.0.1:0", *flags)
         self._environment = {
             **os.environ,
@@ -124,7 +138,7 @@ class OperatorProcess:
     def start(self) -> None:
         """Start it."""
         self.log.clear()
-        program = (sys.executable, "-c", "from agent.cli.main import main; main()", "operator")
+        program = (sys.executable, "-c", f"{self._prelude}\nfrom agent.cli.main import main; main()", "operator")
         self._process = subprocess.Popen(
             (*self._host.isolate(), *program, *self._flags),
             env=self._environment,
@@ -148,6 +162,12 @@ class OperatorProcess:
     def port_of(self, path: str) -> int:
         """Return the port on which `path` is served."""
         return int(self.wait_for(lambda r: r["message"] == "serving" and path in r["paths"].split(", "))["port"])
+
+    def find_port(self, path: str) -> int | None:
+        """Return the port on which `path` is served; None when it is not, or not yet."""
+        with self._logged:
+            ports = [r["port"] for r in self.log if r["message"] == "serving" and path in r["paths"].split(", ")]
+        return int(ports[-1]) if ports else None
 
     def show_log(self) -> str:
         """Return the log for reading."""

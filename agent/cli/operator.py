@@ -10,31 +10,33 @@ import ssl
 import threading
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
-from pydantic import Field
 
 from agent.ibu.kind import IBU
 from agent.ibu.network_policies import ensure_policies, find_owner, log_policies, make_policies
 from agent.ibu.restoring import ensure_resource
-from agent.kube import Client, Event, Kind, RetryPolicy, errors
+from agent.kube import Client, Event, Kind, Object, RetryPolicy, errors
 from agent.pivot.saved import SavedResource, read_boot_id
 from agent.runtime.access import AccessGuard
 from agent.runtime.http_server import BindAddress, HttpServer, Response
 from agent.runtime.leader import LeaderElection
-from agent.runtime.logs import configure_logging
+from agent.runtime.logs import TIME_FORMATS
 from agent.runtime.metrics import Metrics
 from agent.runtime.probes import make_probe_server
 from agent.runtime.process import Part, StopRequest, run_parts, stop_on_signals
 from agent.runtime.serving_tls import ServingCertificate, TlsProfile
-from agent.runtime.settings import ProcessSettings, SettingsError, load_settings
+from agent.runtime.settings import ProcessSettings, SettingsError, load_settings, setting
 from agent.runtime.watch import Watch
-from agent.runtime.watches import Watches
-from agent.runtime.worker import Worker
 from hostops.files import make_directory
 from hostops.hostroot import HostRoot
+
+if TYPE_CHECKING:
+    from agent.runtime.worker import Worker
 
 log = logging.getLogger(__name__)
 
@@ -46,15 +48,20 @@ _START_POLICY = RetryPolicy(deadline_seconds=160.0, retry_seconds=150.0)
 """The operator may start together with the API server of its node, which takes minutes."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorSettings(ProcessSettings):
     """Settings of `lca operator`; see `lca operator --help`."""
 
-    precache_image: str = Field("", validation_alias="PRECACHE_WORKLOAD_IMG")
-    recert_image: str = Field("", validation_alias="RELATED_IMAGE_RECERT_IMAGE")
+    precache_image: str = field(default="", metadata=setting(str, "PRECACHE_WORKLOAD_IMG"))
+    recert_image: str = field(default="", metadata=setting(str, "RELATED_IMAGE_RECERT_IMAGE"))
 
 
 class StartError(Exception):
     """The operator can not start; the text says what failed."""
+
+
+_SWITCH: dict[str, Any] = {"is_flag": False, "flag_value": "true", "metavar": "[true|false]"}
+"""As in Go programs: the flag alone, or with `=true` or `=false`."""
 
 
 @click.command()
@@ -62,10 +69,17 @@ class StartError(Exception):
 @click.option("--metrics-bind-address", metavar="ADDRESS", help="Where /metrics is served; default :8080, 0 for off.")
 @click.option("--metrics-tls-cert-dir", metavar="DIR", help="Folder with tls.crt and tls.key; without it plain HTTP.")
 @click.option("--health-probe-bind-address", metavar="ADDRESS", help="Where /healthz and /readyz are; default :8081.")
-@click.option("--leader-elect", is_flag=True, default=None, help="Work only while holding the Lease lca.openshift.io.")
+@click.option("--leader-elect", **_SWITCH, help="Work only while holding the Lease lca.openshift.io.")
 @click.option("--log-format", "--zap-encoder", metavar="text|json", help="Form of the log lines; default text.")
 @click.option("--log-level", "--zap-log-level", metavar="LEVEL", help="debug, info, warning or error; default info.")
-def command(**flags: str | bool | None) -> int:
+@click.option("--zap-devel", **_SWITCH, help="Defaults of the log: true for text and debug, false for json and info.")
+@click.option("--zap-stacktrace-level", metavar="LEVEL", help="No tracebacks below; default debug, panic for none.")
+@click.option(
+    "--zap-time-encoding",
+    metavar="FORM",
+    help=f"How log lines show the time: {', '.join(TIME_FORMATS)}; default iso8601.",
+)
+def command(**flags: str | None) -> int:
     """Run the operator: watches the cluster and carries out what is asked for in ImageBasedUpgrade `upgrade`.
 
     Everything can be set in the environment as well: MY_POD_NAMESPACE, MY_POD_NAME, PRECACHE_WORKLOAD_IMG,
@@ -75,7 +89,7 @@ def command(**flags: str | bool | None) -> int:
         settings = load_settings(OperatorSettings, **flags)
     except SettingsError as error:
         raise click.UsageError(f"these settings can not be used:\n{error}") from error
-    configure_logging(settings.log_format, settings.log_level)
+    settings.configure_logging()
     request = StopRequest()
     with stop_on_signals(request):
         try:
@@ -99,8 +113,11 @@ def run_operator(settings: OperatorSettings, request: StopRequest) -> int:
         apply_network_policies(client, settings, metrics_port)
         root = HostRoot.detect()
         make_directory(root.path(_STATE_DIRECTORY), 0o700)
-        saved = SavedResource(root, boot_id=read_boot_id())
+        saved = SavedResource(root, boot_id=read_boot_id(), has_left=make_leaving_check(root))
         create_upgrade(client, saved)
+        # From here on imports may take their time: whoever waits for the resource has it.
+        from agent.runtime.watches import Watches
+
         exclusive = threading.Lock()  # one controller works at a time
         worker, watches = make_upgrade_controller(client, root, settings, saved, metrics, exclusive)
         seed_worker, seed_watches = make_seed_controller(client, root, settings, metrics, exclusive)
@@ -201,6 +218,19 @@ def serve(
     return server.port
 
 
+def make_leaving_check(root: HostRoot) -> Callable[[Object, str], bool]:
+    """Return how to find out, after a power loss, whether the node has been in another release since then."""
+
+    def check(saved: Object, boot_id: str) -> bool:
+        from agent.pivot.leaving import has_left  # slow to import, and rarely asked
+        from hostops.runner import HostRunner
+        from hostops.scopes import host_scope
+
+        return has_left(HostRunner(host_scope()), root, saved, boot_id)
+
+    return check
+
+
 def create_upgrade(client: Client, saved: SavedResource) -> None:
     """Create or restore the custom resource; without its CRD this waits for the controller."""
     try:
@@ -218,7 +248,7 @@ def make_upgrade_controller(
     exclusive: threading.Lock,
 ) -> tuple[Worker, list[Watch]]:
     """Make the controller of ImageBasedUpgrade and name what it watches. Raises StartError."""
-    from agent.ibu.controller import StorageError, make_controller, open_ports  # slow: the resource exists by now
+    from agent.ibu.controller import StorageError, make_controller, open_ports
 
     try:
         ports = open_ports(

@@ -11,6 +11,8 @@ from agent.ibu.ports import OADP_NAMESPACE, Ports
 from agent.ibu.reconcile import UpgradeController
 from agent.kube import Client, Event, Kind
 from agent.pivot.saved import SavedResource
+from agent.runtime.delay_queue import DelayQueue
+from agent.runtime.followers import Followers
 from agent.runtime.metrics import Metrics
 from agent.runtime.triggers import Change, TriggerFilter
 from agent.runtime.watch import Watch
@@ -49,18 +51,20 @@ def make_controller(
     ports: Ports, saved: SavedResource, metrics: Metrics, exclusive: contextlib.AbstractContextManager[object]
 ) -> tuple[Worker, list[Watch]]:
     """Return the worker, with a first request queued, and what it watches."""
-    controller = UpgradeController(ports, saved)
+    queue: DelayQueue[Request] = DelayQueue()
+    wake = queue.add
+
+    def look(after_seconds: float = 0.0) -> None:
+        wake(Request(IBU_NAME), after_seconds)
+
+    controller = UpgradeController(ports, saved, follow=Followers(ports.client, look).follow)
     worker = Worker(
         CONTROLLER_NAME,
         controller.reconcile,
         metrics.controller(CONTROLLER_NAME),
         exclusive=exclusive,
+        queue=queue,
     )
-    wake = worker.queue.add
-
-    def look() -> None:
-        wake(Request(IBU_NAME))
-
     look()
     return worker, [
         Watch(IBU, _on_upgrade(controller, wake), on_open=look),
@@ -102,6 +106,7 @@ def _on_phase_change(wake: Callable[[Request], object]) -> Callable[[Event], Non
         name, phase = event.object["metadata"]["name"], (event.object.get("status") or {}).get("phase")
         if event.type == "DELETED":
             phases.pop(name, None)
+            wake(Request(IBU_NAME))
         elif name not in phases:
             phases[name] = phase
             if event.type == "MODIFIED" and phase:

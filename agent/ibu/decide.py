@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from agent.ibu import messages
-from agent.ibu.stages import FINALIZE_REASONS, find_current_stage
+from agent.ibu.stages import FINALIZE_REASONS, find_current_stage, is_failed
 from agent.ibu.transitions import (
     Situation,
     begin_stage,
@@ -22,8 +22,12 @@ from agent.ibu.transitions import (
     refuse_stage,
     withdraw_refusals,
 )
+from agent.pivot import returns
+from agent.pivot.decided import DecidedRollback
+from agent.pivot.failure import UNCONTROLLED_ROLLBACK, fail_upgrade
+from agent.pivot.returns import Departure
 from agent.workflow.conditions import find_condition, observe_generation
-from agent.workflow.history import start_stage
+from agent.workflow.history import find_start, start_stage
 from crds.base import to_utc_second
 from crds.imagebasedupgrade import Annotation, ImageBasedUpgrade, Reason, Stage
 
@@ -41,6 +45,8 @@ class Work(StrEnum):
     """Boot into the original release again."""
     CONFIRM_ROLLBACK = "confirm-rollback"
     """The original release is booted: nothing is left to do."""
+    AUTOMATIC_ROLLBACK = "automatic-rollback"
+    """The upgrade has failed after the pivot: send the node back. No stage is in progress then."""
     ABORT = "abort"
     FINALIZE = "finalize"
 
@@ -53,13 +59,22 @@ class Facts:
     """The booted stateroot is the object's `desired_stateroot`."""
 
     rollback_expiration: datetime | None = None
-    """After the pivot: when the certificates of the other stateroot expire, if known (ibu-api.md 4)."""
+    """After the pivot: until when the other stateroot can be booted safely, if known (ibu-api.md 4)."""
 
     cleanup_wait: timedelta | None = None
     """After a failed cleanup: time until it is tried again by itself, zero when due; None leaves it to the user."""
 
     drift: tuple[str, ...] = ()
     """Names of the spec's fields that differ from those Prep was run with (`agent.ibu.drift`)."""
+
+    spec_accepted: bool = True
+    """This stateroot remembers which spec the upgrade is run with."""
+
+    departure: Departure | None = None
+    """The last reboot that was asked for in an earlier boot of this stateroot."""
+
+    rollback: DecidedRollback | None = None
+    """The automatic rollback that was decided on in this stateroot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +89,12 @@ class Decision:
 
     accept_spec: bool = False
     """Remember the spec as the one that this upgrade is run with."""
+
+    forget_departure: bool = False
+    """Before the status is written, forget an earlier departure: for the stage that begins it means nothing."""
+
+    forget_rollback: bool = False
+    """After the status is written, forget the decided rollback: it has been dealt with."""
 
     work: Work | None = None
     """What to run; None: the pass ends here."""
@@ -95,13 +116,17 @@ def decide(cr: ImageBasedUpgrade, facts: Facts, now: datetime) -> Decision:
     else:
         begins = True
         conditions = begin_stage(situation, generation=cr.metadata.generation, now=now)
+    if begins:
+        facts = replace(facts, departure=None)
     cr = _record_stage(update_status(cr, conditions=conditions), facts, now)
-    decision = _choose_work(cr, facts, retry=situation.retry)
+    decision = _see_truth(cr, facts, now) or _choose_work(cr, facts, retry=situation.retry)
     return replace(
         decision,
         cr=observe(decision.cr, facts),
         consume_annotation=decision.consume_annotation or retried,
-        accept_spec=begins and situation.wanted is Stage.PREP,
+        accept_spec=(begins and situation.wanted is Stage.PREP)
+        or (decision.work is Work.POST_PIVOT and not facts.spec_accepted),
+        forget_departure=begins,
     )
 
 
@@ -151,6 +176,31 @@ def _record_stage(cr: ImageBasedUpgrade, facts: Facts, now: datetime) -> ImageBa
     if running is Stage.UPGRADE and facts.after_pivot and cr.status.rollback_availability_expiration is None:
         cr = update_status(cr, rollback_availability_expiration=facts.rollback_expiration)
     return cr
+
+
+def has_returned(cr: ImageBasedUpgrade, departure: Departure | None, stage: Stage) -> bool:
+    """Say whether the node was rebooted for `stage`, Upgrade or Rollback, and is still where it was before."""
+    rationale = {Stage.UPGRADE: returns.UPGRADE, Stage.ROLLBACK: returns.ROLLBACK}[stage]
+    started = find_start(cr.status.history, stage)
+    if departure is None or started is None or departure.rationale != rationale:
+        return False
+    return departure.requested_at >= started
+
+
+def _see_truth(cr: ImageBasedUpgrade, facts: Facts, now: datetime) -> Decision | None:
+    """What has happened while nobody could write it down: a boot that nobody asked for, a rollback cut short."""
+    running = find_current_stage(cr.status.conditions)
+    if not facts.after_pivot:
+        if running is Stage.UPGRADE and has_returned(cr, facts.departure, Stage.UPGRADE):
+            return Decision(fail_upgrade(cr, UNCONTROLLED_ROLLBACK, now))
+        return None
+    ended = running is None and is_failed(cr.status.conditions, Stage.UPGRADE)
+    if facts.rollback is None or not (running is Stage.UPGRADE or ended):
+        return None
+    if facts.rollback.returned:
+        message = messages.automatic_rollback_returned(facts.rollback.detail)
+        return Decision(fail_upgrade(cr, message, now), forget_rollback=True)
+    return Decision(fail_upgrade(cr, facts.rollback.message, now), work=Work.AUTOMATIC_ROLLBACK)
 
 
 def _choose_work(cr: ImageBasedUpgrade, facts: Facts, *, retry: bool) -> Decision:

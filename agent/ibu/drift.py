@@ -29,3 +29,10 @@ def pin_spec(cr: ImageBasedUpgrade, accepted: ImageBasedUpgradeSpec | None) -> I
     spec = {name: value for name, value in cr.spec.write().items() if name not in drift}
     restored = {name: value for name, value in accepted.write().items() if name in drift}
     return cr.model_copy(update={"spec": ImageBasedUpgradeSpec.read(spec | restored)})
+
+
+def find_target(cr: ImageBasedUpgrade, accepted: ImageBasedUpgradeSpec | None) -> str:
+    """The stateroot that the upgrade leads to, also when the spec no longer says so: Idle may be asked for alone."""
+    if accepted is None or accepted.seed_image_ref is None or is_completed(cr.status.conditions, Stage.IDLE):
+        return cr.desired_stateroot
+    return accepted.seed_image_ref.stateroot

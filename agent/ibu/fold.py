@@ -11,7 +11,8 @@ from typing import Any
 
 from agent.ibu import messages
 from agent.ibu.decide import Facts, observe, update_status
-from agent.ibu.stages import FINALIZE_REASONS, find_current_stage
+from agent.ibu.stages import FINALIZE_REASONS, find_current_stage, is_failed
+from agent.pivot.failure import fail_upgrade
 from agent.workflow.conditions import Change, find_condition, reset_conditions, set_condition
 from agent.workflow.history import start_phase, stop_phase, stop_stage
 from agent.workflow.outcome import Done, Failed, Wait
@@ -24,6 +25,8 @@ from crds.imagebasedupgrade import Annotation, ImageBasedUpgrade, Reason, Stage
 def fold_event(cr: ImageBasedUpgrade, facts: Facts, event: Event, now: datetime) -> ImageBasedUpgrade:
     """Fold an event of the replay driver into the status of the stage in progress."""
     now = to_utc_second(now)
+    if is_being_undone(cr):
+        return _fold_undoing(cr, facts, event, now)
     match event:
         case Started(step, announce):
             cr = _start_step(cr, step, announce, now)
@@ -50,7 +53,7 @@ def fold_outcome(
             if ends_phase:
                 history = stop_phase(cr.status.history, get_current_stage(cr), step.phase, now)
                 cr = update_status(cr, history=history)
-        case Wait(message, _):
+        case Wait(message):
             cr = _show_progress(cr, message, now)
         case Failed(message):
             cr = _fail_stage(cr, get_current_stage(cr), message, now)
@@ -58,9 +61,28 @@ def fold_outcome(
 
 
 def fold_error(cr: ImageBasedUpgrade, facts: Facts, step: Step[Any], error: str, now: datetime) -> ImageBasedUpgrade:
-    """Show an unexpected error that the step raised; the work is repeated with growing delay."""
-    doing = step.announce or _get_plain_text(cr)
-    return observe(_show_progress(cr, messages.error_retrying(doing, error), to_utc_second(now)), facts)
+    """Show an error that the step raised; the work is repeated with growing delay.
+
+    The form in the Upgrade stage is the one that users know from its part after the pivot (upgrade-and-oadp.md 14).
+    """
+    doing = step.announce or step.doing or _get_plain_text(cr)
+    describe = messages.failure_occurred if get_current_stage(cr) is Stage.UPGRADE else messages.error_retrying
+    return observe(_show_progress(cr, describe(doing, error), to_utc_second(now)), facts)
+
+
+def is_being_undone(cr: ImageBasedUpgrade) -> bool:
+    """No stage is in progress, since the upgrade has failed: what still runs is the automatic rollback."""
+    conditions = cr.status.conditions
+    return find_current_stage(conditions) is None and is_failed(conditions, Stage.UPGRADE)
+
+
+def _fold_undoing(cr: ImageBasedUpgrade, facts: Facts, event: Event, now: datetime) -> ImageBasedUpgrade:
+    """The reason of the rollback stays on display, unless the rollback fails."""
+    match event:
+        case Ended(_, Failed(message), _):
+            return observe(fail_upgrade(cr, message, now), facts)
+        case _:
+            return observe(cr, facts)
 
 
 def get_current_stage(cr: ImageBasedUpgrade) -> Stage:
@@ -80,7 +102,7 @@ def _start_step(cr: ImageBasedUpgrade, step: Step[Any], announce: str, now: date
     if announce:
         return _show_progress(cr, announce, now)
     shown = find_condition(cr.status.conditions, stage.in_progress_type)
-    if shown and messages.is_error_retrying(shown.message):
+    if shown and messages.is_error_shown(shown.message):
         return _show_progress(cr, _get_plain_text(cr), now)
     return cr
 

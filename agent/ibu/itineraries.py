@@ -10,7 +10,7 @@ from datetime import datetime
 from agent.ibu.decide import Facts, Work
 from agent.ibu.ports import Ports
 from agent.ibu.resource import LiveResource
-from agent.workflow.outcome import Done, Failed, Outcome
+from agent.workflow.outcome import Failed, Outcome
 from agent.workflow.step import Itinerary, Step
 from crds.imagebasedupgrade import ImageBasedUpgrade
 from hostops.rpmostree import Deployments
@@ -37,6 +37,11 @@ class StageContext:
 
 ITINERARIES: dict[Work, str] = {
     Work.PREP: "agent.ibu.prep.itinerary:PREP",
+    Work.PRE_PIVOT: "agent.ibu.prepivot.itinerary:PRE_PIVOT",
+    Work.POST_PIVOT: "agent.ibu.postpivot.itinerary:POST_PIVOT",
+    Work.ROLLBACK: "agent.ibu.rollback.itinerary:ROLLBACK",
+    Work.CONFIRM_ROLLBACK: "agent.ibu.rollback.itinerary:CONFIRM_ROLLBACK",
+    Work.AUTOMATIC_ROLLBACK: "agent.ibu.rollback.itinerary:AUTOMATIC_ROLLBACK",
     Work.ABORT: "agent.ibu.cleanup.itinerary:ABORT",
     Work.FINALIZE: "agent.ibu.cleanup.itinerary:FINALIZE",
 }
@@ -45,19 +50,12 @@ ITINERARIES: dict[Work, str] = {
 
 def load_itinerary(work: Work) -> Itinerary[StageContext]:
     """Return the itinerary for `work`; one that says so when this version of the operator has none."""
-    if work is Work.CONFIRM_ROLLBACK:
-        return _CONFIRM_ROLLBACK
     if work not in ITINERARIES:
         return _make_unavailable(work)
     module, _, attribute = ITINERARIES[work].partition(":")
     itinerary = getattr(importlib.import_module(module), attribute)
     assert isinstance(itinerary, Itinerary)
     return itinerary
-
-
-_CONFIRM_ROLLBACK: Itinerary[StageContext] = Itinerary(
-    "confirm-rollback", (Step("confirm_rollback", lambda _: Done()),)
-)
 
 
 def _make_unavailable(work: Work) -> Itinerary[StageContext]:

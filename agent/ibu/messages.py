@@ -5,6 +5,9 @@ Users, policies and fleet tools match these texts: they are exact. Where somethi
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
+from agent.velero import messages as velero_messages
 from crds.imagebasedupgrade import Annotation, Stage
 
 IDLE = "Idle"
@@ -18,21 +21,26 @@ PREP_STAGE_COMPLETED_WITH_WARNING = (
     f"Please check the annotation '{Annotation.VALIDATION_WARNING}' for details."
 )
 
-BACKING_UP = "Backing up Application Data"
-BACKUP_IN_PROGRESS = "Backup of Application Data is in progress"
+BACKING_UP = velero_messages.BACKING_UP
+BACKUP_IN_PROGRESS = velero_messages.BACKUP_IN_PROGRESS
 EXPORTING_APPLICATION_CONFIGURATION = "Exporting Application Configuration"
 EXPORTING_MANIFESTS = "Exporting Policy and Config Manifests"
 EXPORTING_CLUSTER_CONFIGURATION = "Exporting Cluster, LVM, and cert-manager configuration"
 CHECKING_APPLICATION_CONFIGURATION = "Checking Application Configuration"
 APPLYING_POLICY_MANIFESTS = "Applying Policy Manifests"
 APPLYING_CONFIG_MANIFESTS = "Applying Config Manifests"
-RESTORING = "Restoring Application Data"
-RESTORE_IN_PROGRESS = "Restore of Application Data is in progress"
+RESTORING = velero_messages.RESTORING
+RESTORE_IN_PROGRESS = velero_messages.RESTORE_IN_PROGRESS
 
 ROLLBACK_REQUESTED = "Rollback requested"
 INITIATING_ROLLBACK = "Initiating rollback"
 DEFAULT_DEPLOYMENT_IS_MANUAL = "default deployment must be manually set for next boot"
 COMPLETING_ROLLBACK = "Completing rollback"
+
+ROLLBACK_DUE_TO_MISSING_APPLICATION = "missing DataProtectionApplication"
+ROLLBACK_DUE_TO_POLICY_MANIFESTS = "failure applying policy manifests"
+ROLLBACK_DUE_TO_CONFIG_MANIFESTS = "failure applying config manifests"
+ROLLBACK_DUE_TO_RESTORES = "restore failure"
 
 PREVIOUS_STAGE_NOT_SUCCEEDED = "Previous stage not succeeded"
 NOTHING_TO_ROLL_BACK = "Upgrade not started or already finalized"
@@ -42,6 +50,7 @@ IDLE_REFUSED_ROLLBACK_FIRST = "Transition to Idle not allowed - Rollback first"
 IDLE_REFUSED = "Abort or finalize not allowed"
 
 _RETRYING = ", retrying"
+_FAILURE_OCCURRED = ": Failure occurred: "
 
 EVENT_REBOOT_FOR_UPGRADE = "System will now reboot for upgrade"
 EVENT_REBOOT_FOR_ROLLBACK = "System will now reboot for rollback"
@@ -95,18 +104,70 @@ def precache_job_in_progress(name: str, namespace: str, progress: str) -> str:
 
 
 def failure_occurred(doing: str, error: str) -> str:
-    """A step after the pivot that is tried again, or after which the node rolls back."""
-    return f"{doing}: Failure occurred: {error}"
+    """An error of the Upgrade stage, before or after the pivot: the work is repeated, and the user sees why."""
+    return f"{doing}{_FAILURE_OCCURRED}{error}"
 
 
 def error_retrying(doing: str, error: str) -> str:
-    """An unexpected error: the work is repeated with growing delay, and the user sees why."""
+    """An error of any other stage: the work is repeated with growing delay, and the user sees why."""
     return f"{doing}: {error}{_RETRYING}"
 
 
-def is_error_retrying(message: str) -> bool:
-    """The message was made by `error_retrying`."""
-    return message.endswith(_RETRYING)
+def is_error_shown(message: str) -> bool:
+    """The message was made by `failure_occurred` or `error_retrying`."""
+    return _FAILURE_OCCURRED in message or message.endswith(_RETRYING)
+
+
+def rollback_due_to(cause: str, error: str) -> str:
+    """Why the node leaves the new release by itself; the original release shows it as well.
+
+    `cause` is one of the `ROLLBACK_DUE_TO_` texts.
+    """
+    return f"Rollback due to {cause}: {error}"
+
+
+def kept_after_failure(error: str, watchdog: timedelta | None) -> str:
+    """An upgrade that failed where the automatic rollback is off; `watchdog`: after how long that acts anyway."""
+    if watchdog is None:
+        return error
+    return (
+        f"{error}; annotation '{Annotation.NO_ROLLBACK_AFTER_COMPLETION_FAILURE}' keeps this release booted for now, "
+        f"but lca-init-monitor.service still rolls back {int(watchdog.total_seconds())} s after the boot: stop and "
+        "disable it on the node to prevent that"
+    )
+
+
+def automatic_rollback_failed(error: str, why: str) -> str:
+    """An upgrade that failed, and the node could not be sent back."""
+    return f"{error}; the automatic rollback failed: {why}; set spec.stage to {Stage.ROLLBACK} to try it again"
+
+
+def automatic_rollback_returned(error: str) -> str:
+    """An upgrade that failed; the node was sent back, and is booted into the new release all the same."""
+    return f"{error}; the node was rebooted for the automatic rollback and is booted into the new release again"
+
+
+def rollback_returned(stateroot: str) -> str:
+    """A rollback after whose reboot the new release runs again."""
+    return (
+        f"the node was rebooted for the rollback and is booted into {stateroot} again: look at the boot log of the "
+        "original release"
+    )
+
+
+def completion_waiting_for_reboot(rationale: str) -> str:
+    return completion_waiting_for_health(f"a reboot ({rationale}) was requested before the upgrade completed")
+
+
+def warn_of_expiration(expiration: datetime | None, now: datetime, notice: timedelta) -> str:
+    """The end of a message about a rollback: its certificates have expired or will within `notice`; "" otherwise."""
+    if expiration is None or expiration - now > notice:
+        return ""
+    verb = "passed" if expiration <= now else "passes"
+    return (
+        f"; rollbackAvailabilityExpiration {verb} at {expiration:%Y-%m-%dT%H:%M:%SZ}: when the certificates of the "
+        "original release have expired, its pending certificate signing requests must be approved by hand"
+    )
 
 
 def rollback_failed(error: str) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
 
 from agent.ibu.decide import Facts, Work, decide, delay_cleanup
-from agent.ibu.drift import find_drift, pin_spec
+from agent.ibu.drift import find_drift, find_target, pin_spec
 from agent.ibu.fold import fold_error, fold_event
 from agent.ibu.itineraries import StageContext, load_itinerary
 from agent.ibu.kind import IBU, IBU_NAME
@@ -17,16 +18,20 @@ from agent.ibu.ports import Ports
 from agent.ibu.resource import LiveResource
 from agent.ibu.restoring import ensure_resource
 from agent.ibu.stages import find_current_stage
+from agent.ibu.succession import Succession
 from agent.ibu.workspace import AcceptedSpec
 from agent.kube import Object, errors
-from agent.pivot.saved import Disposal, SavedResource, dispose_deleted
+from agent.pivot.decided import RollbackDecision
+from agent.pivot.returns import find_departure, forget_departure
+from agent.pivot.saved import SavedResource
 from agent.runtime.worker import Request
 from agent.workflow.conditions import find_condition
 from agent.workflow.outcome import Done, Failed, Wait
 from agent.workflow.replay import Ended, Started, replay
 from agent.workflow.step import Step
-from crds.imagebasedupgrade import Annotation, ImageBasedUpgrade, Reason, Stage
-from hostops.rpmostree import RpmOstree
+from crds.imagebasedupgrade import Annotation, ImageBasedUpgrade, ImageBasedUpgradeSpec, Reason, Stage
+from hostops.reboot import Rebooter
+from hostops.rpmostree import DeploymentError, Deployments, RpmOstree
 from seeds.creation.workspace import is_cluster_claimed
 
 log = logging.getLogger(__name__)
@@ -34,6 +39,9 @@ log = logging.getLogger(__name__)
 _CRD_MISSING_DELAY = timedelta(seconds=5)
 _SEED_GENERATION_DELAY = timedelta(seconds=5)
 _MISSPELLED_PREFIX = "lca.openshit.io/"
+Follow: TypeAlias = Callable[[Iterable[Hashable]], object]
+"""Told after every pass what is waited for besides what is watched all the time."""
+
 _BEFORE_THE_FIRST_STEP: Step[StageContext] = Step("begin", lambda _: Done())
 _CLEANUPS = (Work.ABORT, Work.FINALIZE)
 
@@ -72,34 +80,47 @@ class UpgradeController:
         ports: Ports,
         saved: SavedResource,
         *,
+        follow: Follow = lambda watched: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ports = ports
         self._saved = saved
+        self._follow = follow
         self._now = now
         self._clock = clock
         self._rpm_ostree = RpmOstree(ports.runner)
+        self._rebooter = Rebooter(ports.runner, ports.root)
         self._accepted = AcceptedSpec(ports.root)
+        self._rollback = RollbackDecision(ports.root)
         self._retries = CleanupRetries()
-        self._last_seen: Object | None = None
+        self._succession = Succession(saved)
         self._resume = ""
+        self._watched: tuple[Hashable, ...] = ()
 
     def note_deleted(self, obj: Object) -> None:
         """Remember the last state of a deleted resource; the next pass brings it back or starts afresh."""
-        self._last_seen = obj
+        self._succession.note_deleted(obj)
 
     def reconcile(self, request: Request) -> timedelta | None:
         """Make one pass; return after which time to look again. What it raises means: back off and start over."""
         if request.name != IBU_NAME:
             log.warning("ignored: the only valid name is 'upgrade'", extra={"object": str(request)})
             return None
+        if (left := self._await_reboot()) is not None:
+            return left
         if is_cluster_claimed(self._ports.root):
             return _SEED_GENERATION_DELAY
+        self._watched = ()
+        try:
+            return self._pass()
+        finally:
+            self._follow(self._watched)
+
+    def _pass(self) -> timedelta | None:
         try:
             raw = self._ports.client.find(IBU, IBU_NAME)
-            if raw is None:
-                self._dispose_deleted()
+            self._succession.settle(raw)
             if self._must_be_made(raw) and ensure_resource(self._ports.client, self._saved, self._now()):
                 return None
         except errors.KindNotServed:
@@ -111,44 +132,73 @@ class UpgradeController:
         try:
             return self._work(resource)
         finally:
-            self._last_seen = resource.raw
+            self._succession.note_seen(resource.raw)
+
+    def _await_reboot(self) -> timedelta | None:
+        """Return how long a requested reboot may still take; until then nothing else may begin.
+
+        An abort would remove what is about to be booted.
+        """
+        request, now = self._rebooter.pending(), self._now()
+        if request is None or request.is_overdue(now):
+            return None
+        log.info(
+            "waiting for the reboot", extra={"rationale": request.rationale, "since": request.requested_at.isoformat()}
+        )
+        return request.time_left(now)
 
     def _must_be_made(self, raw: Object | None) -> bool:
         """There is no resource, or only an empty one and perhaps the saved state that belongs to it."""
         return raw is None or (not raw.get("status") and self._saved.exists())
 
-    def _dispose_deleted(self) -> None:
-        """Save or forget the state of a resource that is gone, before anything else can be put in its place."""
-        if self._last_seen is not None:
-            disposal = dispose_deleted(self._last_seen)
-            log.info("the resource was deleted", extra={"now": disposal.value})
-            if disposal is Disposal.SAVE:
-                self._saved.save(self._last_seen)
-            elif disposal is Disposal.FORGET:
-                self._saved.remove()
-            self._last_seen = None
-
     def _work(self, resource: LiveResource) -> timedelta | None:
         _log_annotations(resource.cr)
-        accepted = self._accepted.read()
-        drift = find_drift(resource.cr, accepted)
-        cr = pin_spec(resource.cr, accepted)
-        deployments = self._rpm_ostree.status()
-        facts = Facts(
-            after_pivot=deployments.is_booted(cr.desired_stateroot),
-            cleanup_wait=self._retries.wait(cr, self._clock()),
-            drift=drift,
-        )
-        decision = decide(cr, facts, self._now())
+        deployments, accepted = self._rpm_ostree.status(), self._accepted.read()
+        facts = self._collect_facts(resource.cr, accepted, deployments)
+        decision = decide(pin_spec(resource.cr, accepted), facts, self._now())
         if decision.accept_spec:
-            self._accepted.write(cr.spec)
+            self._accepted.write(decision.cr.spec)
+            self._saved.remove()  # of an earlier upgrade: it would take this one's place after a reboot
+        if decision.forget_departure:
+            forget_departure(self._ports.root)
+            facts = replace(facts, departure=None)
         resource.write_status(decision.cr)
+        if decision.forget_rollback:
+            self._rollback.remove()
         if decision.consume_annotation:
             resource.annotate(Annotation.MANUAL_CLEANUP_DONE, None)
         if decision.work is None:
             self._resume = ""
             return decision.requeue_after
         return self._run(decision.work, StageContext(self._ports, resource, facts, deployments, self._now))
+
+    def _collect_facts(
+        self, cr: ImageBasedUpgrade, accepted: ImageBasedUpgradeSpec | None, deployments: Deployments
+    ) -> Facts:
+        """Look at what a decision depends on. Raises DeploymentError and OSError."""
+        after_pivot = deployments.is_booted(find_target(cr, accepted))
+        return Facts(
+            after_pivot=after_pivot,
+            rollback_expiration=self._find_expiration(cr, deployments) if after_pivot else None,
+            cleanup_wait=self._retries.wait(cr, self._clock()),
+            drift=find_drift(cr, accepted),
+            spec_accepted=accepted is not None,
+            departure=find_departure(self._ports.root),
+            rollback=self._rollback.read(),
+        )
+
+    def _find_expiration(self, cr: ImageBasedUpgrade, deployments: Deployments) -> datetime | None:
+        """Read the certificates of the other release when they matter and are not in the status already."""
+        known = cr.status.rollback_availability_expiration
+        if known is not None or find_current_stage(cr.status.conditions) not in (Stage.UPGRADE, Stage.ROLLBACK):
+            return known
+        from agent.pivot.certificates import ExpirationUnknown, find_expiration
+
+        try:
+            return find_expiration(self._ports.root, deployments.unbooted_stateroot())
+        except (ExpirationUnknown, DeploymentError) as error:
+            log.warning("it is not known until when a rollback is safe", extra={"reason": str(error)})
+            return None
 
     def _run(self, work: Work, context: StageContext) -> timedelta | None:
         """Run the itinerary until a step is not done, writing down what happens as it happens."""
@@ -172,11 +222,13 @@ class UpgradeController:
 
     def _note_end(self, work: Work, event: Ended) -> timedelta | None:
         if isinstance(event.outcome, Wait):
-            self._resume = event.step.name
+            self._resume, self._watched = event.step.name, event.outcome.watched
             return event.outcome.after
         if isinstance(event.outcome, Failed):
             log.error("stage failed", extra={"work": work, "step": event.step.name, "reason": event.outcome.message})
-            return self._retries.note_failure(self._clock()) if work in _CLEANUPS else None
+            if work in _CLEANUPS:
+                return self._retries.note_failure(self._clock())
+            return timedelta(0) if work is Work.POST_PIVOT and self._rollback.read() else None
         return None
 
     def _show_error(self, context: StageContext, step: Step[StageContext], error: Exception) -> None:

@@ -29,16 +29,19 @@ class AlreadyCompleted(Exception):  # noqa: N818 - not an error: there is nothin
     """The upgrade has completed: nothing may roll it back by itself any more."""
 
 
-def initiate_rollback(runner: Runner, root: HostRoot, message: str, now: datetime) -> RebootRequest:
+def initiate_rollback(
+    runner: Runner, root: HostRoot, message: str, now: datetime, *, unless_saved: Object | None = None
+) -> RebootRequest:
     """Send the node back to the other stateroot; the upgrade there failed for the reason `message`.
 
+    `unless_saved` is saved there where no resource is: one that was booted before, by hand, has used its own up.
     Returns when the reboot is accepted. Raises RollbackError, and AlreadyCompleted.
     """
     try:
         with hold_verdict(root):
             if is_completed(root):
                 raise AlreadyCompleted
-            save_reason(root, prepare_way_back(runner), message, now)
+            save_reason(root, prepare_way_back(runner), message, now, unless_saved)
             switch_default(runner)
             return request_reboot(runner, root, now)
     except OSError as error:
@@ -60,12 +63,14 @@ def prepare_way_back(runner: Runner) -> str:
     return stateroot
 
 
-def save_reason(root: HostRoot, stateroot: str, message: str, now: datetime) -> None:
+def save_reason(
+    root: HostRoot, stateroot: str, message: str, now: datetime, unless_saved: Object | None = None
+) -> None:
     """Write into the saved resource of `stateroot` why its upgrade failed. Raises RollbackError."""
     path = f"{stateroot_path(stateroot)}{SAVED_PATH}"
     saved = SavedResource(HostRoot(root.path(stateroot_path(stateroot))))
     try:
-        saved.save(fail_saved_upgrade(_load(saved, path), message, now))
+        saved.save(fail_saved_upgrade(_load(saved, path, unless_saved), message, now))
     except (OSError, ValueError) as error:
         raise RollbackError(f"unable to read saved IBU CR from {path}: {error}") from error
 
@@ -87,8 +92,10 @@ def request_reboot(runner: Runner, root: HostRoot, now: datetime) -> RebootReque
         raise RollbackError(f"failed to reboot with systemd :{error}") from error
 
 
-def _load(saved: SavedResource, path: str) -> Object:
+def _load(saved: SavedResource, path: str, otherwise: Object | None) -> Object:
     match saved.load():
+        case None | Damaged() if otherwise is not None:
+            return otherwise
         case None:
             raise RollbackError(f"unable to read saved IBU CR from {path}: there is no such file")
         case Damaged(reason, moved_to):

@@ -7,6 +7,7 @@ under `savedInBoot`; such a file counts only in another boot. Other writers and 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -21,9 +22,11 @@ from hostops.hostroot import HostRoot
 SAVED_PATH = "/var/lib/lca/ibu.json"
 _BOOT_ID_PATH = "/proc/sys/kernel/random/boot_id"
 _BOOT_KEY = "savedInBoot"
-_GIVEN_BY_SERVER = (
+_OF_ONE_CLUSTER = (
     *("resourceVersion", "uid", "creationTimestamp", "generation", "managedFields", "deletionTimestamp"),
     *("deletionGracePeriodSeconds", "selfLink"),
+    # An owner that the other cluster does not have: the garbage collector would delete the resource.
+    "ownerReferences",
 )
 _SIZE_LIMIT_BYTES = 8 * 1024 * 1024
 
@@ -58,8 +61,8 @@ def dispose_deleted(obj: Object) -> Disposal:
 
 
 def prepare_for_create(saved: Object, *, api_version: str, kind: str) -> Object:
-    """Return the object to create: what the server gives is dropped, annotations, labels and owners stay."""
-    metadata = {key: value for key, value in (saved.get("metadata") or {}).items() if key not in _GIVEN_BY_SERVER}
+    """Return the object to create: annotations and labels stay, what only the old cluster knows is dropped."""
+    metadata = {key: value for key, value in (saved.get("metadata") or {}).items() if key not in _OF_ONE_CLUSTER}
     obj: Object = drop_nulls({"metadata": metadata, "spec": saved.get("spec") or {}})
     return {"apiVersion": api_version, "kind": kind, **obj}
 
@@ -77,12 +80,24 @@ def read_boot_id(path: Path = Path(_BOOT_ID_PATH)) -> str:
 
 
 class SavedResource:
-    """The saved custom resource of one root: the running system's, or that of the stateroot to boot next."""
+    """The saved custom resource of one root: the running system's, or that of the stateroot to boot next.
 
-    def __init__(self, root: HostRoot, *, boot_id: str | None = None, path: str = SAVED_PATH) -> None:
+    `has_left` is asked about a file that was saved for after a reboot, in the boot of the given id, an earlier one:
+    did that reboot take place?
+    """
+
+    def __init__(
+        self,
+        root: HostRoot,
+        *,
+        boot_id: str | None = None,
+        path: str = SAVED_PATH,
+        has_left: Callable[[Object, str], bool] = lambda saved, boot_id: True,
+    ) -> None:
         self._path = root.path(path)
         self._host_path = path
         self._boot_id = boot_id
+        self._has_left = has_left
 
     def save(self, obj: Object, *, only_after_reboot: bool = False) -> None:
         """Write `obj`, replacing an older one; the folder must exist. Raises OSError, ValueError without a boot id."""
@@ -104,7 +119,9 @@ class SavedResource:
         except ValueError as error:
             return self.move_aside(str(error))
         saved_in_boot = saved.pop(_BOOT_KEY, None)
-        return None if saved_in_boot is not None and saved_in_boot == self._boot_id else saved
+        if saved_in_boot is None:
+            return saved
+        return saved if saved_in_boot != self._boot_id and self._has_left(saved, str(saved_in_boot)) else None
 
     def exists(self) -> bool:
         """Tell whether there is a file, without reading it."""

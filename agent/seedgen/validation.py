@@ -12,8 +12,8 @@ from agent.seedgen import messages
 from agent.seedgen.kind import AUTH_KEY, SECRET, SECRET_NAME, UPGRADE, UPGRADE_NAME
 from agent.seedgen.ports import NODE_AUTH_FILE, Ports
 from agent.seedgen.pull_secret import SANITIZED
-from agent.velero.content import OADP_NAMESPACE
 from agent.velero.installation import SERVICE_VERSION, is_oadp_installed
+from agent.velero.names import OADP_NAMESPACE
 from crds.seedgenerator import SeedGenerator
 from hostops import files
 from hostops.diskspace import measure_disk_space

@@ -7,25 +7,25 @@ what would break hours later.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from agent.kube.manifests import WAVE_ANNOTATION, WaveError, read_wave
 from agent.velero.apply_label import ANNOTATION, ApplyLabelError, LabelTarget, parse_apply_label
+from agent.velero.content_types import check_types
 from agent.velero.filters import uses_scoped_lists
+from agent.velero.names import BACKUP, OADP_NAMESPACE
+from agent.velero.portable import make_portable
+from agent.velero.time_limit import TimeLimitError, read_time_limit
 
 Object = dict[str, Any]
-
-API_VERSION = "velero.io/v1"
-OADP_NAMESPACE = "openshift-adp"
 
 NOT_PAIRED = (
     "Both backup and restore CRs should be specified in OADP configmaps and each backup CR should be paired with a "
     "corresponding restore CR."
 )
 _OLD_FILTERS = ("includedResources", "excludedResources", "includeClusterResources")
-_SERVER_METADATA = ("uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "selfLink")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,8 @@ def select_content(objects: Iterable[Object]) -> Content:
     """Keep the Velero Backups and Restores, without status and server-side metadata; ignore everything else."""
     kept: dict[str, list[Object]] = {"Backup": [], "Restore": []}
     for obj in objects:
-        if obj.get("apiVersion") == API_VERSION and obj.get("kind") in kept:
-            kept[obj["kind"]].append(_strip(obj))
+        if obj.get("apiVersion") == BACKUP.api_version and obj.get("kind") in kept:
+            kept[obj["kind"]].append(make_portable(obj))
     return Content(tuple(kept["Backup"]), tuple(kept["Restore"]))
 
 
@@ -74,6 +74,24 @@ def check_waves(content: Content) -> Iterator[str]:
             yield f"{obj['kind']} {get_name(obj)}: annotation {WAVE_ANNOTATION}: {error}"
 
 
+def check_namespaces(content: Content) -> Iterator[str]:
+    """Yield a text for each object that is not where Velero looks for it."""
+    for obj in (*content.backups, *content.restores):
+        namespace = obj["metadata"].get("namespace")
+        if namespace != OADP_NAMESPACE:
+            found = namespace or "empty"
+            yield f"{obj['kind']} {get_name(obj)}: metadata.namespace must be {OADP_NAMESPACE}, not {found}"
+
+
+def check_time_limits(content: Content) -> Iterator[str]:
+    """Yield a text for each time limit that is no duration."""
+    for backup in content.backups:
+        try:
+            read_time_limit(backup["metadata"].get("annotations"))
+        except TimeLimitError as error:
+            yield f"Backup {get_name(backup)}: {error}"
+
+
 def check_filters(content: Content) -> Iterator[str]:
     """Yield a text for each combination of filters that Velero refuses only when the backup starts."""
     for obj in (*content.backups, *content.restores):
@@ -91,15 +109,19 @@ def check_filters(content: Content) -> Iterator[str]:
 
 
 def check_shared_targets(content: Content) -> Iterator[str]:
-    """Yield a text for each object that two Backups label: the second label overwrites the first."""
-    owners: dict[LabelTarget, str] = {}
+    """Yield a text for each object that two Backups of one wave label: the second label overwrites the first.
+
+    Backups of different waves may share an object, since the first has ended before the second one labels it. Raises
+    ApplyLabelError and WaveError.
+    """
+    owners: dict[tuple[int, LabelTarget], str] = {}
     for backup in content.backups:
         for target in read_targets(backup):
-            first = owners.setdefault(target, get_name(backup))
+            first = owners.setdefault((read_wave(backup), target), get_name(backup))
             if first != get_name(backup):
                 yield (
                     f"{target.path} is named by {ANNOTATION} of both Backup {first} and Backup {get_name(backup)}: "
-                    "only the last one would save it"
+                    "only the last one would save it; put them into different waves"
                 )
 
 
@@ -127,16 +149,20 @@ def get_name(obj: Mapping[str, Any]) -> str:
     return str((obj.get("metadata") or {}).get("name", ""))
 
 
-def find_unnamed(content: Content) -> Sequence[str]:
-    """Return a text for each object without a name."""
-    return [
+def find_unusable(content: Content) -> list[str]:
+    """Return a text for each object that no other rule could read: without a name, or with a field of a wrong type."""
+    unnamed = [
         f"{obj['kind']} without metadata.name in OADP configmaps"
         for obj in (*content.backups, *content.restores)
         if not get_name(obj)
     ]
+    return [*unnamed, *check_types(content)]
 
 
-def _strip(obj: Object) -> Object:
-    metadata = obj.get("metadata")
-    kept = {k: v for k, v in metadata.items() if k not in _SERVER_METADATA} if isinstance(metadata, dict) else {}
-    return {**{k: v for k, v in obj.items() if k != "status"}, "metadata": kept}
+def find_flaws(content: Content) -> list[str]:
+    """Return a text for everything that makes it pointless to begin with the Backups, whatever the cluster is like."""
+    if unusable := find_unusable(content):
+        return unusable
+    waves, labels = list(check_waves(content)), list(check_apply_labels(content))
+    shared = [] if waves or labels else list(check_shared_targets(content))
+    return [*check_namespaces(content), *waves, *labels, *shared, *check_time_limits(content)]

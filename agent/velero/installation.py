@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from agent.kube import Client, Kind, errors
-from agent.velero.content import OADP_NAMESPACE, get_name
+from agent.velero.content import get_name
+from agent.velero.names import OADP_NAMESPACE
 
 SERVICE_VERSION = Kind("operators.coreos.com", "v1alpha1", "ClusterServiceVersion")
 CRD = Kind("apiextensions.k8s.io", "v1", "CustomResourceDefinition")

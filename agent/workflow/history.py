@@ -22,6 +22,11 @@ def start_stage(timeline: Timeline, stage: str, now: datetime) -> Timeline:
     return (*timeline, History(stage=stage, start_time=now))
 
 
+def find_start(timeline: Timeline, stage: str) -> datetime | None:
+    """Return when the stage started; None when it has no entry."""
+    return next((entry.start_time for entry in timeline if entry.stage == stage), None)
+
+
 def stop_stage(timeline: Timeline, stage: str, now: datetime) -> Timeline:
     """Complete the stage's entry, once."""
     return _edit(timeline, stage, lambda entry: _complete(entry, now))

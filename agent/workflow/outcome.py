@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeAlias
@@ -14,10 +15,15 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """The step's effect is not in place yet; look again after `after`, or earlier when an event arrives."""
+    """The step's effect is not in place yet; look again after `after`, or earlier when an event arrives.
+
+    `watched` names where the awaited event comes from, besides what is watched all the time: it is watched as long as
+    this is what is waited for. Whoever runs the steps understands it.
+    """
 
     message: str
     after: timedelta
+    watched: tuple[Hashable, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

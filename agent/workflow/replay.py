@@ -52,7 +52,7 @@ def replay(
     steps = itinerary.select_steps(traits | itinerary.observe(context))
     silent = resume in {step.name for step in steps}
     for step, following in zip_longest(steps, steps[1:]):
-        yield Started(step, "" if silent else step.announce)
+        yield Started(step, "" if silent or not step.announce else step.announce + step.remark(context))
         silent = silent and step.name != resume
         outcome = step.run(context)
         done = isinstance(outcome, Done)

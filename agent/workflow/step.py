@@ -18,6 +18,11 @@ def always(traits: Traits) -> bool:
     return True
 
 
+def no_remark(context: Any) -> str:
+    """The remark of a step whose announcement says everything."""
+    return ""
+
+
 def no_traits(context: Any) -> Traits:
     """The observation of an itinerary whose steps are never skipped."""
     return frozenset()
@@ -30,7 +35,8 @@ class Step(Generic[Context]):
     `run` brings the effect about, or finds it in place, and returns at once or after seconds; what it raises is
     unexpected and means: show it, back off, repeat. `phase` is the part of the stage whose times the history records;
     it lasts from the first to the last of the adjacent steps that name it. `announce` is what the user reads while the
-    step runs. `applies` decides from the traits of the pass whether the step belongs to it.
+    step runs, with what `remark` adds to it in this pass; `doing` stands before an error of a step that announces
+    nothing. `applies` decides from the traits of the pass whether the step belongs to it.
     """
 
     name: str
@@ -38,6 +44,8 @@ class Step(Generic[Context]):
     phase: str = ""
     announce: str = ""
     applies: Callable[[Traits], bool] = always
+    remark: Callable[[Context], str] = no_remark
+    doing: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,8 @@ def boot_command(layout: SandboxLayout, deployment: Deployment, *, ready_fd: int
 
 def write_cluster_config(layout: SandboxLayout, deployment: Deployment, identity: Identity, ports: Ports) -> None:
     """Write what `sandbox.cluster` needs to know in this boot (its `ClusterConfig`). Raises OSError."""
+    names = asdict(identity)
+    is_seed = names.pop("seed")
     values = {
         "run_directory": "/run/sandbox-cluster",
         "logs_dir": f"{NODE_MOUNT}/logs/cluster",
@@ -68,9 +70,9 @@ def write_cluster_config(layout: SandboxLayout, deployment: Deployment, identity
         "ready_file": str(layout.in_node(layout.cluster_ready)),
         "api_port": ports.api,
         "kubelet_port": ports.kubelet,
-        **asdict(identity),
+        **names,
         "version": deployment.release or identity.version,
-        "object_store": {"url": f"http://{LOOPBACK}:{ports.s3}"},
+        "object_store": None if is_seed else {"url": f"http://{LOOPBACK}:{ports.s3}"},
         "programs": [f"{NODE_MOUNT}/bin"],
         "program_mounts": [str(NODE_MOUNT)],
         "deploy_dir": f"{NODE_MOUNT}/app/deploy",

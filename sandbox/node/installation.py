@@ -31,7 +31,6 @@ _UNITS = {
         Description=Kubernetes Kubelet
         Wants=crio.service network-online.target
         After=crio.service NetworkManager-wait-online.service nodeip-configuration.service
-        After=installation-configuration.service
 
         [Service]
         Type=simple

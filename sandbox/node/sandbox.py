@@ -33,6 +33,8 @@ Say = Callable[[str], None]
 """Takes a line about progress."""
 
 UP_SECONDS = 180.0
+BOOT_SECONDS = 180.0
+"""A boot is over when all units are started, the configuration after a pivot included."""
 DOWN_SECONDS = 60.0
 
 
@@ -162,7 +164,7 @@ class Sandbox:
         ask_supervisor(self.layout, do="power-loss" if power_loss else "reboot", stateroot=stateroot)
         self.wait_booted(after=boots)
 
-    def wait_booted(self, after: int = 0, timeout_seconds: float = DOWN_SECONDS) -> None:
+    def wait_booted(self, after: int = 0, timeout_seconds: float = BOOT_SECONDS) -> None:
         """Return when the node was booted more than `after` times and all its units are started."""
         deadline = time.monotonic() + timeout_seconds
         watch = DirectoryWatch(self.layout.control, {self.layout.state_file.name})

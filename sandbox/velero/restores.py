@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from agent.kube import Object
 from sandbox.velero import files
 from sandbox.velero.archive import unpack_objects
@@ -59,6 +61,11 @@ class Restores(Runs):
         phase = "FinalizingPartiallyFailed" if report.errors.count else "Finalizing"
         progress = {"totalItems": len(chosen), "itemsRestored": len(chosen)}
         self._context.set_status(RESTORE, name, phase=phase, progress=progress, **count_problems(report))
+
+    def measure_half(self, obj: Object) -> Mapping[str, int]:
+        backup = self._context.find(BACKUP, obj["spec"]["backupName"]) or {}
+        total = ((backup.get("status") or {}).get("progress") or {}).get("totalItems", 0)
+        return {"totalItems": total, "itemsRestored": total // 2}
 
     def finish(self, obj: Object) -> float | None:
         phase = "Completed" if phase_of(obj) == "Finalizing" else "PartiallyFailed"

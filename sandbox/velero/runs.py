@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import ClassVar
 
 from agent.kube import Kind, Object, errors
@@ -35,6 +36,10 @@ class Runs(ABC):
         """Do the work and set a phase of finalizing. Raises StorageError or ArchiveError when nothing can be done."""
 
     @abstractmethod
+    def measure_half(self, obj: Object) -> Mapping[str, int]:
+        """Return the progress of a run that gets stuck half-way."""
+
+    @abstractmethod
     def finish(self, obj: Object) -> float | None:
         """Set the final phase; if that is not possible yet, return after how many seconds to try again."""
 
@@ -62,6 +67,8 @@ class Runs(ABC):
         if phase_of(obj) != "InProgress" or key not in self._context.running:
             return None
         if self._context.injection.hangs(self._word, name):
+            if "progress" not in obj["status"]:
+                self._context.set_status(self.kind, name, progress=self.measure_half(obj))
             return _HELD_SECONDS
         try:
             self.execute(obj)

@@ -22,7 +22,7 @@ def requests(node):
 def test_reboot_argv_keeps_the_quotes_in_the_arguments():
     assert reboot_argv("rollback") == (
         *("systemd-run", "--unit", "lifecycle-agent-reboot", "--description", '"lifecycle-agent: rollback"'),
-        *("systemctl", '--message="Image Based Upgrade"', "reboot"),
+        *("--collect", "systemctl", '--message="Image Based Upgrade"', "reboot"),
     )
 
 
@@ -66,3 +66,20 @@ def test_pending_for_an_hour_is_overdue(rebooter):
     request = rebooter.request("upgrade", NOW)
     assert not request.is_overdue(NOW + timedelta(minutes=60))
     assert request.is_overdue(NOW + timedelta(minutes=60, seconds=1))
+
+
+@pytest.mark.parametrize("minutes", [0, 1, 59, 60, 61])
+def test_time_left_ends_when_the_request_is_overdue(rebooter, minutes):
+    request, now = rebooter.request("upgrade", NOW), NOW + timedelta(minutes=minutes)
+    left = request.time_left(now)
+    assert request.is_overdue(now + left)
+    assert left == max(timedelta(0), timedelta(minutes=60 - minutes, seconds=1))
+
+
+def test_withdrawn_request_may_be_made_again(node, rebooter):
+    rebooter.request("upgrade", NOW)
+    rebooter.withdraw()
+    rebooter.withdraw()
+    assert rebooter.pending() is None
+    assert rebooter.request("upgrade", NOW + timedelta(hours=2)).requested_at == NOW + timedelta(hours=2)
+    assert len(requests(node)) == 2

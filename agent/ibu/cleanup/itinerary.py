@@ -7,6 +7,7 @@ from datetime import timedelta
 from agent.ibu import messages
 from agent.ibu.cleanup.backups import remove_backups, restore_reclaim_policies
 from agent.ibu.cleanup.leftovers import (
+    forget_pivot,
     remove_precache_objects,
     remove_saved_resource,
     remove_warning,
@@ -14,12 +15,11 @@ from agent.ibu.cleanup.leftovers import (
 )
 from agent.ibu.cleanup.parts import Part, PartError, describe_cleanup
 from agent.ibu.cleanup.stateroots import remove_stateroots
-from agent.ibu.health.survey import find_health_failure
+from agent.ibu.health.waiting import await_health
 from agent.ibu.itineraries import StageContext
 from agent.workflow.outcome import Done, Failed, Outcome, Wait
 from agent.workflow.step import Itinerary, Step
 
-HEALTH_POLL = timedelta(seconds=20)
 PART_POLL = timedelta(seconds=5)
 
 PARTS: tuple[Part, ...] = (
@@ -29,14 +29,14 @@ PARTS: tuple[Part, ...] = (
     remove_backups,
     restore_reclaim_policies,
     remove_saved_resource,
+    forget_pivot,
     remove_workspace,
 )
 
 
 def wait_healthy(context: StageContext) -> Outcome:
     """Finalize only a stable system: the other release is the only way back."""
-    failure = find_health_failure(context.ports.client)
-    return Wait(messages.finalize_waiting_for_health(failure), HEALTH_POLL) if failure else Done()
+    return await_health(context, messages.finalize_waiting_for_health)
 
 
 def clean_up(context: StageContext) -> Outcome:

@@ -11,8 +11,13 @@ from agent.ibu.itineraries import StageContext
 from agent.ibu.ports import WORKSPACE
 from agent.ibu.prep.jobs import PRECACHE_CONFIG_MAP, PRECACHE_FINALIZER, PRECACHE_JOB
 from agent.kube import Kind, errors
+from agent.pivot.completion import is_completed, remove_completion_mark
+from agent.pivot.decided import RollbackDecision
 from agent.pivot.saved import SAVED_PATH, SavedResource
+from agent.pivot.watchdog import call_off
 from crds.imagebasedupgrade import Annotation
+from hostops.reboot import Rebooter
+from hostops.runner import CommandError
 
 logger = logging.getLogger(__name__)
 
@@ -45,11 +50,32 @@ def remove_warning(context: StageContext) -> None:
 
 
 def remove_saved_resource(context: StageContext) -> None:
-    """Forget the copy that was saved for a reboot: restored later, it would bring a finished upgrade back."""
+    """Forget the copy that was saved for a reboot, and the request for one.
+
+    The copy, restored later, would bring a finished upgrade back; the request would be taken for that of the next one.
+    """
     try:
         SavedResource(context.ports.root).remove()
+        Rebooter(context.ports.runner, context.ports.root).withdraw()
     except OSError as error:
         raise PartError(f"removing {SAVED_PATH} failed: {error}") from error
+
+
+def forget_pivot(context: StageContext) -> None:
+    """Forget that the upgrade has completed, unless a watchdog is left that has to find it on its disk."""
+    ports = context.ports
+    try:
+        RollbackDecision(ports.root).remove()
+        if not is_completed(ports.root):
+            return
+        try:
+            call_off(ports.runner, ports.root)
+        except CommandError as error:
+            logger.error("the watchdog can not be stopped; the note that holds it back stays: %s", error)
+            return
+        remove_completion_mark(ports.root)
+    except OSError as error:
+        raise PartError(f"failed to remove what the pivot has left: {error}") from error
 
 
 def remove_workspace(context: StageContext) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 Object = dict[str, Any]
 
 OWN_CSV_PART = "lifecycle-agent"
 NODE_ROLES = ("control-plane", "master", "worker")
+UNHEARD_REQUEST_AGE = timedelta(hours=1)
+"""Nobody waits for a certificate that long: the kubelet asks anew after 15 minutes, the approver ignores older ones."""
 
 
 def check_cluster_operators(operators: Iterable[Mapping[str, Any]]) -> str | None:
@@ -26,11 +29,12 @@ def check_cluster_operators(operators: Iterable[Mapping[str, Any]]) -> str | Non
 
 
 def check_machine_config_pools(pools: Iterable[Mapping[str, Any]]) -> str | None:
-    """Every pool has as many ready machines as machines."""
+    """Every pool has as many ready machines as machines, and is not degraded."""
 
     def is_ready(pool: Mapping[str, Any]) -> bool:
         status = pool.get("status") or {}
-        return bool(status.get("machineCount", 0) == status.get("readyMachineCount", 0))
+        ready = status.get("machineCount", 0) == status.get("readyMachineCount", 0)
+        return bool(ready) and read_conditions(pool).get("Degraded") != "True"
 
     return _name_unready("MachineConfigPools", pools, is_ready)
 
@@ -86,10 +90,12 @@ def check_service_versions(versions: Iterable[Mapping[str, Any]]) -> str | None:
     return _name_unready("ClusterServiceVersions", versions, is_ready)
 
 
-def check_signing_requests(requests: Iterable[Mapping[str, Any]]) -> str | None:
-    """Every certificate signing request is approved."""
+def check_signing_requests(requests: Iterable[Mapping[str, Any]], now: datetime) -> str | None:
+    """Every certificate signing request is approved, but for those that were denied, failed, or forgotten."""
     for request in requests:
-        if read_conditions(request).get("Approved") != "True":
+        conditions = read_conditions(request)
+        answered = "True" in (conditions.get("Approved"), conditions.get("Denied"), conditions.get("Failed"))
+        if not answered and not _is_forgotten(request, now):
             return f"certificateSigningRequest (csr) {get_name(request)} not yet approved"
     return None
 
@@ -113,5 +119,11 @@ def get_name(obj: Mapping[str, Any]) -> str:
 def _name_unready(
     kinds: str, objects: Iterable[Mapping[str, Any]], is_ready: Callable[[Mapping[str, Any]], bool]
 ) -> str | None:
-    unready = [get_name(obj) for obj in objects if not is_ready(obj)]
+    """Each name counts once: an operator's ClusterServiceVersion is copied to every namespace."""
+    unready = dict.fromkeys(get_name(obj) for obj in objects if not is_ready(obj))
     return f"one or more {kinds} not yet ready: {', '.join(unready)}" if unready else None
+
+
+def _is_forgotten(request: Mapping[str, Any], now: datetime) -> bool:
+    created = (request.get("metadata") or {}).get("creationTimestamp")
+    return bool(created) and now - datetime.fromisoformat(str(created)) > UNHEARD_REQUEST_AGE

@@ -2,76 +2,117 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from functools import partial
 
-from agent.ibu.health import checks
-from agent.kube import Client, Kind
+from agent.ibu.health import checks, table
+from agent.ibu.health.table import Check, is_single_node, judge_check, reduce_object
+from agent.kube import Client
 from agent.kube.errors import ApiError
+from agent.runtime.followers import Subject
 
-OADP_NAMESPACE = "openshift-adp"
 
-CLUSTER_OPERATOR = Kind("config.openshift.io", "v1", "ClusterOperator")
-MACHINE_CONFIG_POOL = Kind("machineconfiguration.openshift.io", "v1", "MachineConfigPool")
-SRIOV_STATE = Kind("sriovnetwork.openshift.io", "v1", "SriovNetworkNodeState")
-DATA_PROTECTION = Kind("oadp.openshift.io", "v1alpha1", "DataProtectionApplication")
-STORAGE_LOCATION = Kind("velero.io", "v1", "BackupStorageLocation")
-INFRASTRUCTURE = Kind("config.openshift.io", "v1", "Infrastructure")
-NODE = Kind("", "v1", "Node")
-SERVICE_VERSION = Kind("operators.coreos.com", "v1alpha1", "ClusterServiceVersion")
-SIGNING_REQUEST = Kind("certificates.k8s.io", "v1", "CertificateSigningRequest")
+class Scope(Enum):
+    """Which checks are run."""
+
+    MANDATORY = "mandatory"
+    """The platform and OADP: without them nothing can be applied or restored."""
+    DEFERRED = "deferred"
+    """Node, operators and certificates: they may need what is applied and restored."""
+    FULL = "full"
+    """Both, the second only when the first passes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A failed check: its text, and what to watch for its end; None when it could not be read or is no object's."""
+
+    text: str
+    subject: Subject | None = None
 
 
 def find_health_failure(client: Client) -> str | None:
-    """Return the text of all failed checks, or None when the cluster is stable.
+    """Return the text of all failed checks, or None when the cluster is stable."""
+    failures = survey(client, datetime.now(UTC), Scope.FULL)
+    return checks.format_failures([failure.text for failure in failures]) if failures else None
 
-    The second group runs only when the first passes. An object that can not be read is a failed check: the caller waits
-    and looks again.
+
+def survey(client: Client, now: datetime, scope: Scope, *, required: bool = False) -> list[Failure]:
+    """Return what is not healthy; `required`: a cluster that shows no operators, pools or nodes is not.
+
+    An object that can not be read is a failed check: the caller waits and looks again.
     """
-    failures = list(_check_platform(client)) or list(_check_rest(client))
-    return checks.format_failures(failures) if failures else None
+    surveyor = Surveyor(client, now, required=required)
+    failures = list(surveyor.check_mandatory()) if scope is not Scope.DEFERRED else []
+    return failures or (list(surveyor.check_deferred()) if scope is not Scope.MANDATORY else [])
 
 
-def _check_platform(client: Client) -> Iterator[str]:
-    operators = _attempt("failed to get co list", lambda: checks.check_cluster_operators(client.list(CLUSTER_OPERATOR)))
-    yield from operators
-    yield from _attempt(
-        "failed to get mcp list", lambda: checks.check_machine_config_pools(client.list(MACHINE_CONFIG_POOL))
-    )
-    if not operators:
-        yield from _attempt("failed to get SriovNetworkNodeState list", lambda: _check_sriov(client))
-        yield from _attempt("failed to get OADP objects", lambda: _check_oadp(client))
+@dataclass(frozen=True, slots=True)
+class Surveyor:
+    """One look at the cluster."""
 
+    client: Client
+    now: datetime
+    required: bool
 
-def _check_rest(client: Client) -> Iterator[str]:
-    yield from _attempt("failed to get infrastucture CR", lambda: _check_single_node(client))
-    yield from _attempt("failed to get csv list", lambda: checks.check_service_versions(client.list(SERVICE_VERSION)))
-    yield from _attempt("failed to get csr list", lambda: checks.check_signing_requests(client.list(SIGNING_REQUEST)))
+    def check_mandatory(self) -> Iterator[Failure]:
+        """ClusterOperators and pools; SR-IOV and OADP once the operators are ready."""
+        operators = list(self._check(table.CLUSTER_OPERATORS))
+        yield from operators
+        yield from self._check(table.MACHINE_CONFIG_POOLS)
+        if not operators:
+            yield from self._check_if_served("failed to verify sriov CRD exists", table.SRIOV_STATES)
+            yield from self._check_oadp()
 
+    def check_deferred(self) -> Iterator[Failure]:
+        """Node, installed operators, certificate requests."""
+        try:
+            if is_single_node(self.client):
+                yield from self._check(table.NODES)
+        except ApiError as error:
+            yield Failure(f"failed to get infrastucture CR: {error}")
+        yield from self._check(table.SERVICE_VERSIONS)
+        yield from self._check(table.SIGNING_REQUESTS)
 
-def _attempt(reading: str, check: Callable[[], str | None]) -> list[str]:
-    try:
-        failure = check()
-    except ApiError as error:
-        failure = f"{reading}: {error}"
-    return [failure] if failure else []
+    def _check_oadp(self) -> Iterator[Failure]:
+        """The storage locations only matter where OADP is configured and works."""
+        try:
+            if not self.client.serves(table.DATA_PROTECTION):
+                return
+        except ApiError as error:
+            yield Failure(f"failed to check DataProtectionApplication CRD: {error}")
+            return
+        try:
+            applications = self.client.list(table.DATA_PROTECTION, table.OADP_NAMESPACE)
+        except ApiError as error:
+            yield Failure(f"{table.DATA_PROTECTIONS.reading}: {error}")
+            return
+        if failure := table.DATA_PROTECTIONS.judge(applications, self.now):
+            yield self._fail(table.DATA_PROTECTIONS, failure)
+        elif applications:
+            yield from self._check(table.STORAGE_LOCATIONS)
 
+    def _check_if_served(self, reading: str, check: Check) -> Iterator[Failure]:
+        try:
+            served = self.client.serves(check.kind)
+        except ApiError as error:
+            yield Failure(f"{reading}: {error}")
+            return
+        if served:
+            yield from self._check(check)
 
-def _check_sriov(client: Client) -> str | None:
-    return checks.check_sriov_states(client.list(SRIOV_STATE)) if client.serves(SRIOV_STATE) else None
+    def _check(self, check: Check) -> Iterator[Failure]:
+        try:
+            objects = self.client.list(check.kind, check.namespace)
+        except ApiError as error:
+            yield Failure(f"{check.reading}: {error}")
+            return
+        if failure := judge_check(check, objects, self.now, required=self.required):
+            yield self._fail(check, failure)
 
-
-def _check_oadp(client: Client) -> str | None:
-    if not client.serves(DATA_PROTECTION):
-        return None
-    applications = client.list(DATA_PROTECTION, OADP_NAMESPACE)
-    if not applications:
-        return None
-    failure = checks.check_data_protection(applications)
-    return failure or checks.check_storage_locations(client.list(STORAGE_LOCATION, OADP_NAMESPACE))
-
-
-def _check_single_node(client: Client) -> str | None:
-    infrastructure = client.get(INFRASTRUCTURE, "cluster")
-    if (infrastructure.get("status") or {}).get("infrastructureTopology") != "SingleReplica":
-        return None
-    return checks.check_nodes(client.list(NODE))
+    def _fail(self, check: Check, failure: str) -> Failure:
+        judge = partial(judge_check, check, required=self.required)
+        return Failure(failure, Subject(check.kind, check.namespace, reduce_object, judge, failure))

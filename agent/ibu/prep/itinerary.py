@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 from agent.ibu import messages
-from agent.ibu.health.survey import find_health_failure
+from agent.ibu.health.waiting import await_health
 from agent.ibu.itineraries import StageContext
 from agent.ibu.ports import WORKSPACE
+from agent.ibu.prep.extra_manifests import Unfinished, check_extra_manifests
 from agent.ibu.prep.findings import Findings, join_bounded
 from agent.ibu.prep.job_state import launches_job, launches_stateroot, observe_jobs
 from agent.ibu.prep.job_steps import build_stateroot, precache_images
@@ -21,7 +22,6 @@ from agent.workflow.step import Itinerary, Step
 from crds.imagebasedupgrade import Annotation
 from hostops.files import make_directory
 
-HEALTH_POLL = timedelta(seconds=20)
 DELETION_POLL = timedelta(seconds=5)
 
 _SPEC = "failed to validate IBU spec: "
@@ -30,8 +30,7 @@ _SEED = "failed to validate seed image info: "
 
 def wait_healthy(context: StageContext) -> Outcome:
     """Start nothing on a cluster that is not stable."""
-    failure = find_health_failure(context.ports.client)
-    return Wait(messages.prep_waiting_for_health(failure), HEALTH_POLL) if failure else Done()
+    return await_health(context, messages.prep_waiting_for_health)
 
 
 def validate(context: StageContext) -> Outcome:
@@ -40,9 +39,16 @@ def validate(context: StageContext) -> Outcome:
     if target is None:
         return Failed("container storage mountpoint target not found")
     _make_workspace(context)
-    spec = check_spec(context)
+    # First: it may take several passes, and what comes after it runs in the last one only.
+    extra = check_extra_manifests(context) if context.cr.spec.extra_manifests else Findings()
+    if isinstance(extra, Unfinished):
+        text = f"{messages.IN_PROGRESS}: {extra.tried} of {extra.total} extra manifests are validated"
+        return Wait(text, timedelta(0))
+    spec = check_spec(context, extra)
     findings = Findings(warnings=list(spec.findings.warnings))
     findings.add(_SPEC, spec.findings.problems)
+    if not findings.problems:
+        _show_warnings(context, findings)  # also when the seed image turns out not to fit
     if spec.version_fits:
         seed = check_seed_image(context, target)
         findings.add(_SEED, seed.problems)
@@ -55,8 +61,7 @@ def validate(context: StageContext) -> Outcome:
         return Failed(f"{_SPEC}failed to validate oadp configMap: {error}")
     if awaited:
         return Wait(f"{messages.IN_PROGRESS}: waiting for Velero to delete stale Backups {awaited}", DELETION_POLL)
-    if findings.warnings:
-        context.resource.annotate(Annotation.VALIDATION_WARNING, join_bounded(findings.warnings))
+    _show_warnings(context, findings)
     return Done()
 
 
@@ -64,6 +69,11 @@ def make_room(context: StageContext) -> Outcome:
     """Remove images that nobody needs while the container storage is fuller than the threshold."""
     free_container_storage(context.cr, context.ports)
     return Done()
+
+
+def _show_warnings(context: StageContext, findings: Findings) -> None:
+    if findings.warnings:
+        context.resource.annotate(Annotation.VALIDATION_WARNING, join_bounded(findings.warnings))
 
 
 def _make_workspace(context: StageContext) -> None:

@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
+from urllib.parse import quote
 
 from agent.ibu.itineraries import StageContext
+from agent.ibu.prep.at_once import map_at_once
 from agent.ibu.prep.findings import Findings
 from agent.kube import Client, Kind, Object, errors
-from agent.kube.manifests import decode_config_map
 from agent.velero import content as rules
 from agent.velero.apply_label import label_patch
-from agent.velero.content import OADP_NAMESPACE, Content, get_name, select_content
-from agent.velero.deletion import (
-    BACKUP,
-    CLUSTER_ID_LABEL,
-    BackupName,
-    DeletionError,
-    find_undeleted,
-    request_deletion,
-)
+from agent.velero.content import Content, get_name
+from agent.velero.deletion import DeletionError
 from agent.velero.installation import is_oadp_installed
 from agent.velero.lvms_pitfalls import find_pitfalls, list_claimed_volumes
-from crds.imagebasedupgrade import ConfigMapRef
+from agent.velero.messages import list_some
+from agent.velero.names import DATA_PROTECTION, OADP_NAMESPACE, PERSISTENT_VOLUME
+from agent.velero.notice import log_notice
+from agent.velero.reading import collect_content
+from agent.velero.stale import Owner, delete_stale, find_stale, list_live_backups
 from seeds.cluster import CLUSTER_VERSION
 
-CONFIG_MAP = Kind("", "v1", "ConfigMap")
-DATA_PROTECTION = Kind("oadp.openshift.io", "v1alpha1", "DataProtectionApplication")
-PERSISTENT_VOLUME = Kind("", "v1", "PersistentVolume")
 CLAIM = Kind("", "v1", "PersistentVolumeClaim")
 
 _AVAILABILITY = "failed to check oadp operator availability: "
@@ -44,12 +40,12 @@ def check_oadp_content(context: StageContext) -> tuple[Findings, Content]:
         return findings, Content((), ())
     if problem := _check_data_protection(client):
         findings.add(_AVAILABILITY, [problem])
-    objects: list[Object] = []
-    for reference in dict.fromkeys(context.cr.spec.oadp_content):
-        objects += _read_config_map(client, reference, findings)
+    found = collect_content(client, context.cr.spec.oadp_content)
+    content = found.content
+    findings.add(_CONFIG_MAPS, found.problems)
+    findings.warnings += found.warnings
     if findings.problems:
         return findings, Content((), ())
-    content = select_content(objects)
     findings.add(_CONFIG_MAPS, _check_content(context, content))
     if not findings.problems:
         findings.warnings += find_lvms_pitfalls(client, content)
@@ -62,31 +58,21 @@ def find_lvms_pitfalls(client: Client, content: Content) -> list[str]:
     return find_pitfalls(volumes, content.backups, content.restores) if volumes else []
 
 
-def request_stale_backups(client: Client, content: Content) -> list[BackupName]:
-    """Ask Velero to delete live Backups of these names that another cluster left in the bucket (prep.md 4.3).
-
-    Returns all those that are (still) there. A Backup without any label is the user's own and stays.
-    """
-    cluster_id = client.get(CLUSTER_VERSION, "version")["spec"]["clusterID"]
-    stale = []
-    for backup in content.backups:
-        live = client.find(BACKUP, get_name(backup), _get_namespace(backup))
-        labels = (live or {}).get("metadata", {}).get("labels") or {}
-        if live and labels and labels.get(CLUSTER_ID_LABEL) != cluster_id:
-            request_deletion(client, BackupName.of(live), {})
-            stale.append(BackupName.of(live))
-    return stale
-
-
 def await_stale_backups(context: StageContext, content: Content) -> str | None:
-    """Return what is being waited for, or None when no stale Backup is left. Raises DeletionError."""
+    """Let Velero delete live Backups that bear these names; there is none of this upgrade yet (prep.md 4.3).
+
+    Returns what is being waited for, or None when no stale Backup is left. Raises DeletionError and ApiError.
+    """
+    if not content.backups:
+        return None
     client = context.ports.client
-    stale = request_stale_backups(client, content)
+    owner = Owner(client.get(CLUSTER_VERSION, "version")["spec"]["clusterID"], None)
+    stale = find_stale(list_live_backups(client), content.backups, owner)
     try:
-        remaining = find_undeleted(client, stale, context.now())
+        awaited = delete_stale(client, stale, owner, context.now(), log_notice)
     except DeletionError as error:
         raise DeletionError(f"Failed to cleanup stale Backups: {error}") from error
-    return ", ".join(backup.name for backup in remaining) or None
+    return list_some(awaited) or None
 
 
 def _check_data_protection(client: Client) -> str | None:
@@ -103,59 +89,47 @@ def _check_data_protection(client: Client) -> str | None:
     return None
 
 
-def _read_config_map(client: Client, reference: ConfigMapRef, findings: Findings) -> list[Object]:
-    try:
-        config_map = client.get(CONFIG_MAP, reference.name, reference.namespace)
-    except errors.NotFound as error:
-        text = f"OADP configmap not found, error: failed to get configMap {error}. Please create the configmap."
-        findings.add(_CONFIG_MAPS, [text])
-        return []
-    except errors.Transient:
-        raise
-    except errors.ApiError as error:
-        findings.add(_CONFIG_MAPS, [f"failed to oadp configMaps: failed to get configMap {error}"])
-        return []
-    objects, problems = decode_config_map(config_map)
-    findings.add(f"{_CONFIG_MAPS}failed to decode file: ", problems)
-    return objects
-
-
 def _check_content(context: StageContext, content: Content) -> Iterator[str]:
     client = context.ports.client
-    yield from (unnamed := rules.find_unnamed(content))
-    if unnamed:
+    unusable = rules.find_unusable(content)
+    yield from unusable
+    if unusable:
         return
-    for backup in content.backups:
-        yield from _dry_run(client, backup, "Backup", "backup")
+    for problems in map_at_once(partial(_dry_run, client, "Backup", "backup"), content.backups):
+        yield from problems
     malformed = list(rules.check_apply_labels(content))
     yield from malformed
     if not malformed:
         yield from _check_label_targets(context, content.backups)
-        yield from rules.check_shared_targets(content)
-    for restore in content.restores:
-        yield from _dry_run(client, restore, "Restore", "Restore")
+    for problems in map_at_once(partial(_dry_run, client, "Restore", "Restore"), content.restores):
+        yield from problems
     unknown = list(rules.check_references(content))
     yield from unknown
     if not unknown and (unpaired := rules.check_pairing(content)):
         yield unpaired
-    yield from rules.check_waves(content)
+    yield from rules.check_namespaces(content)
+    yield from (bad_waves := list(rules.check_waves(content)))
+    if not malformed and not bad_waves:
+        yield from rules.check_shared_targets(content)
     yield from rules.check_filters(content)
+    yield from rules.check_time_limits(content)
 
 
-def _dry_run(client: Client, obj: Object, title: str, word: str) -> Iterator[str]:
+def _dry_run(client: Client, title: str, word: str, obj: Object) -> list[str]:
     try:
         client.create(obj, dry_run=True)
     except errors.AlreadyExists:
-        return
+        return []
     except errors.Invalid as error:
-        yield (
+        return [
             f"Invalid {title} {get_name(obj)} detected in configmap, error: {error}. "
             f"Please update the invalid {title} in configmap."
-        )
+        ]
     except errors.Transient:
         raise
     except errors.ApiError as error:
-        yield f"failed to create {word} with dry run: {error}"
+        return [f"failed to create {word} with dry run: {error}"]
+    return []
 
 
 def _check_label_targets(context: StageContext, backups: Sequence[Object]) -> Iterator[str]:
@@ -169,7 +143,7 @@ def _check_label_targets(context: StageContext, backups: Sequence[Object]) -> It
             try:
                 admin.request(
                     "PATCH",
-                    target.path,
+                    quote(target.path),
                     query={"dryRun": "All"},
                     body=label_patch(get_name(backup)),
                     content_type="application/merge-patch+json",
@@ -178,7 +152,3 @@ def _check_label_targets(context: StageContext, backups: Sequence[Object]) -> It
                 raise
             except errors.ApiError as error:
                 yield f"{prefix}{error}"
-
-
-def _get_namespace(obj: Object) -> str:
-    return str(obj["metadata"].get("namespace", ""))

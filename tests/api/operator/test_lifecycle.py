@@ -147,15 +147,6 @@ def test_stage_that_is_not_allowed_is_refused_in_the_right_condition(
     wait_for_upgrade(is_idle)
 
 
-def test_work_that_this_version_can_not_do_is_said_and_not_pretended(
-    upgraded: dict[str, Any], start_operator: StartOperator, wait_for_upgrade: WaitForUpgrade, client: Client
-) -> None:
-    start_operator()
-    client.patch_merge(IBU, "upgrade", {"spec": {"stage": "Rollback"}})
-    failed = wait_for_upgrade(lambda obj: "RollbackCompleted=False" in str(read_conditions(obj)))
-    assert "this version of the operator can not do the rollback part" in read_conditions(failed)[-1]
-
-
 def test_trigger_annotation_causes_a_pass_and_its_removal_does_not(
     idle: OperatorProcess, client: Client, host: ScratchHost
 ) -> None:

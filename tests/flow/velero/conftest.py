@@ -29,6 +29,7 @@ from sandbox.lvms import crd_documents as lvms_crds
 from sandbox.outside import ObjectStore, S3Credentials
 from sandbox.velero import OADP_NAMESPACE, VeleroServer
 from sandbox.velero import crd_documents as velero_crds
+from tests.flow.velero.operator import Operator
 
 CONTROLLERS = (*LEAN_CONTROLLERS, "persistentvolume-binder", "pvc-protection", "pv-protection")
 WAIT_SECONDS = 60
@@ -235,6 +236,23 @@ def velero(
         velero = Velero(client, store, faults)
         velero.until_phase("BackupStorageLocation", "dpa-1", "Available")
         yield velero
+
+
+@pytest.fixture
+def operator(velero: Velero, kubeconfig: Path, tmp_path: Path) -> Iterator[Operator]:
+    """The agent of a cluster nobody has met yet."""
+    with Operator(lambda: Client.connect(kubeconfig), evidence=tmp_path / "oadp") as operator:
+        yield operator
+
+
+@pytest.fixture
+def store_down(velero: Velero) -> Iterator[None]:
+    """The object store does not answer, and Velero knows it."""
+    velero.store.stop()
+    velero.until_phase("BackupStorageLocation", "dpa-1", "Unavailable")
+    yield
+    velero.store.start()
+    velero.until_phase("BackupStorageLocation", "dpa-1", "Available")
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Each row of the health table of prep.md 3: the healthy object passes, each way of being unhealthy has its text."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -31,7 +32,6 @@ ROLES = {f"node-role.kubernetes.io/{role}": "" for role in ("control-plane", "ma
         (checks.check_storage_locations, [make("b", status={"phase": "Available"})]),
         (checks.check_nodes, [make("n", labels=ROLES, Ready="True", NetworkUnavailable="False")]),
         (checks.check_service_versions, [make("x", status={"phase": "Succeeded"}), make("lifecycle-agent.v4.16.0")]),
-        (checks.check_signing_requests, [make("c", Approved="True")]),
     ],
 )
 def test_check_healthy_objects_pass(check: Callable[..., str | None], objects: list[dict[str, Any]]) -> None:
@@ -82,9 +82,14 @@ def test_check_healthy_objects_pass(check: Callable[..., str | None], objects: l
             "one or more ClusterServiceVersions not yet ready: x, y",
         ),
         (
-            checks.check_signing_requests,
-            [make("c")],
-            "certificateSigningRequest (csr) c not yet approved",
+            checks.check_machine_config_pools,
+            [make("master", status={"machineCount": 1, "readyMachineCount": 1}, Degraded="True")],
+            "one or more MachineConfigPools not yet ready: master",
+        ),
+        (
+            checks.check_service_versions,
+            [make("x", status={"phase": "Pending"}), make("y"), make("x", status={"phase": "Pending"})],
+            "one or more ClusterServiceVersions not yet ready: x, y",
         ),
     ],
 )
@@ -92,6 +97,28 @@ def test_check_unhealthy_objects_give_text(
     check: Callable[..., str | None], objects: list[dict[str, Any]], text: str
 ) -> None:
     assert check(objects) == text
+
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+PENDING = "certificateSigningRequest (csr) c not yet approved"
+
+
+@pytest.mark.parametrize(
+    ("age", "conditions", "text"),
+    [
+        pytest.param(0, {}, PENDING, id="pending"),
+        pytest.param(60, {}, PENDING, id="pending-for-an-hour"),
+        pytest.param(61, {}, None, id="forgotten"),
+        pytest.param(0, {"Approved": "True"}, None, id="approved"),
+        pytest.param(0, {"Denied": "True"}, None, id="denied"),
+        pytest.param(0, {"Failed": "True"}, None, id="failed"),
+        pytest.param(0, {"Approved": "False"}, PENDING, id="not-approved"),
+    ],
+)
+def test_signing_request(age: int, conditions: dict[str, str], text: str | None) -> None:
+    request = make("c", **conditions)
+    request["metadata"]["creationTimestamp"] = f"{NOW - timedelta(minutes=age):%Y-%m-%dT%H:%M:%SZ}"
+    assert checks.check_signing_requests([request], NOW) == text
 
 
 def test_format_failures_puts_each_further_one_on_its_own_line() -> None:

@@ -195,7 +195,8 @@ def entry_of_prep(now: datetime) -> History:
     ("conditions", "announce", "message"),
     [
         pytest.param(PREPARING, "", "In progress: disk full, retrying", id="without-announcement"),
-        pytest.param(UPGRADING, "Exporting", "Exporting: disk full, retrying", id="with-announcement"),
+        pytest.param(PREPARING, "Working", "Working: disk full, retrying", id="with-announcement"),
+        pytest.param(UPGRADING, "Exporting", "Exporting: Failure occurred: disk full", id="upgrade"),
         pytest.param(("Idle=False/Aborting",), "", "Aborting: disk full, retrying", id="abort"),
         pytest.param(("Idle=False/Finalizing",), "", "Finalizing: disk full, retrying", id="finalize"),
     ],
@@ -209,8 +210,11 @@ def test_error_is_shown_without_ending_the_stage(
     assert fold_error(once, BEFORE, step, "disk full", now) == once
 
 
-def test_error_vanishes_when_the_step_starts_again(make_ibu: MakeIbu, now: datetime) -> None:
-    cr = fold_error(make_ibu(*PREPARING), BEFORE, make_step(), "disk full", now)
+@pytest.mark.parametrize("conditions", [PREPARING, UPGRADING], ids=["prep", "upgrade"])
+def test_error_vanishes_when_the_step_starts_again(
+    make_ibu: MakeIbu, now: datetime, conditions: tuple[str, ...]
+) -> None:
+    cr = fold_error(make_ibu(*conditions), BEFORE, make_step(), "disk full", now)
     cr = fold_event(cr, BEFORE, Started(make_step(), ""), now)
     assert cr.status.conditions[-1].message == "In progress"
 

@@ -10,4 +10,4 @@ from agent.ibu.itineraries import ITINERARIES, load_itinerary
 def test_load_itinerary_gives_steps_for_every_work(work: Work) -> None:
     itinerary = load_itinerary(work)
     assert itinerary.steps
-    assert (itinerary.name == work) is (work in ITINERARIES or work is Work.CONFIRM_ROLLBACK)
+    assert (itinerary.name == work) is (work in ITINERARIES)

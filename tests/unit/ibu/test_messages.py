@@ -1,5 +1,6 @@
 """Each text of the state machine, rendered, as users and tools know it (ibu-api.md 2.6, 5.8, 6, 7, 9)."""
 
+from datetime import UTC, datetime, timedelta
 from types import FunctionType
 
 import pytest
@@ -9,6 +10,7 @@ from crds.imagebasedupgrade import Stage
 
 JOB = ("lca-prep-stateroot-setup", "openshift-lifecycle-agent")
 PRECACHE = ("lca-prep-precache", "openshift-lifecycle-agent")
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ANNOTATE = "'lca.openshift.io/manual-cleanup-done' annotation to ibu CR"
 
 TEXTS: dict[str, tuple[str, str]] = {
@@ -111,6 +113,51 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Restoring Application Data: Failure occurred: e",
     ),
     "error_retrying": (messages.error_retrying(messages.IN_PROGRESS, "e"), "In progress: e, retrying"),
+    "ROLLBACK_DUE_TO_MISSING_APPLICATION": (
+        messages.rollback_due_to(messages.ROLLBACK_DUE_TO_MISSING_APPLICATION, "e"),
+        "Rollback due to missing DataProtectionApplication: e",
+    ),
+    "ROLLBACK_DUE_TO_POLICY_MANIFESTS": (
+        messages.rollback_due_to(messages.ROLLBACK_DUE_TO_POLICY_MANIFESTS, "e"),
+        "Rollback due to failure applying policy manifests: e",
+    ),
+    "ROLLBACK_DUE_TO_CONFIG_MANIFESTS": (
+        messages.rollback_due_to(messages.ROLLBACK_DUE_TO_CONFIG_MANIFESTS, "e"),
+        "Rollback due to failure applying config manifests: e",
+    ),
+    "ROLLBACK_DUE_TO_RESTORES": (
+        messages.rollback_due_to(messages.ROLLBACK_DUE_TO_RESTORES, "Failed restore CRs: a,b"),
+        "Rollback due to restore failure: Failed restore CRs: a,b",
+    ),
+    "rollback_due_to": (messages.rollback_due_to("c", "e"), "Rollback due to c: e"),
+    "kept_after_failure": (
+        messages.kept_after_failure("e", timedelta(seconds=1800)),
+        "e; annotation 'auto-rollback-on-failure.lca.openshift.io/upgrade-completion' keeps this release booted for "
+        "now, but lca-init-monitor.service still rolls back 1800 s after the boot: stop and disable it on the node to "
+        "prevent that",
+    ),
+    "automatic_rollback_failed": (
+        messages.automatic_rollback_failed("e", "why"),
+        "e; the automatic rollback failed: why; set spec.stage to Rollback to try it again",
+    ),
+    "automatic_rollback_returned": (
+        messages.automatic_rollback_returned("e"),
+        "e; the node was rebooted for the automatic rollback and is booted into the new release again",
+    ),
+    "rollback_returned": (
+        messages.rollback_returned("rhcos_4.16.1"),
+        "the node was rebooted for the rollback and is booted into rhcos_4.16.1 again: look at the boot log of the "
+        "original release",
+    ),
+    "completion_waiting_for_reboot": (
+        messages.completion_waiting_for_reboot("rollback"),
+        "Waiting for system to fully stabilize: a reboot (rollback) was requested before the upgrade completed",
+    ),
+    "warn_of_expiration": (
+        messages.warn_of_expiration(NOON, NOON, timedelta(hours=1)),
+        "; rollbackAvailabilityExpiration passed at 2026-01-01T12:00:00Z: when the certificates of the original "
+        "release have expired, its pending certificate signing requests must be approved by hand",
+    ),
     "rollback_failed": (
         messages.rollback_failed("failed to remount sysroot: e"),
         f"failed to remount sysroot: e; correct the cause, then add {ANNOTATE} to try again",
@@ -142,11 +189,27 @@ def test_every_text_of_the_module_is_rendered_here() -> None:
         name
         for name, value in vars(messages).items()
         if (isinstance(value, str) and name.isupper()) or isinstance(value, FunctionType)
-        if not name.startswith("_") and name != "is_error_retrying"
+        if not name.startswith("_") and name != "is_error_shown"
     }
     assert texts == set(TEXTS)
 
 
+@pytest.mark.parametrize(
+    ("minutes", "verb"),
+    [(-1, "passed"), (1, "passes"), (60, "passes"), (61, None)],
+    ids=["past", "soon", "limit", "far"],
+)
+def test_expiration_is_mentioned_when_it_is_near(minutes: int, verb: str | None) -> None:
+    text = messages.warn_of_expiration(NOON + timedelta(minutes=minutes), NOON, timedelta(hours=1))
+    assert text.partition(" at ")[0] == (f"; rollbackAvailabilityExpiration {verb}" if verb else "")
+
+
+def test_nothing_is_added_where_there_is_nothing_to_say() -> None:
+    assert messages.warn_of_expiration(None, NOON, timedelta(hours=1)) == ""
+    assert messages.kept_after_failure("e", None) == "e"
+
+
 def test_message_of_an_error_is_recognised() -> None:
-    assert messages.is_error_retrying(messages.error_retrying("a", "b"))
-    assert not messages.is_error_retrying(messages.IN_PROGRESS)
+    assert messages.is_error_shown(messages.error_retrying("a", "b"))
+    assert messages.is_error_shown(messages.failure_occurred("a", "b"))
+    assert not messages.is_error_shown(messages.IN_PROGRESS)

@@ -49,6 +49,21 @@ def test_saved_for_after_a_reboot_in_another_boot_is_loaded_without_the_mark(fol
     assert make_saved(folder, "boot-2").load() == CR
 
 
+def test_saved_for_after_a_reboot_that_did_not_take_place_does_not_count(folder: Path) -> None:
+    make_saved(folder).save(CR, only_after_reboot=True)
+    asked = []
+
+    def has_left(saved: dict[str, Any], boot_id: str) -> bool:
+        asked.append((saved, boot_id))
+        return False
+
+    saved = SavedResource(HostRoot(folder.parents[2]), boot_id="boot-2", has_left=has_left)
+    assert saved.load() is None
+    assert asked == [(CR, "boot-1")]
+    saved.save(CR)
+    assert saved.load() == CR
+
+
 def test_saved_for_after_a_reboot_without_boot_id_is_refused(folder: Path) -> None:
     with pytest.raises(ValueError, match="id of this boot"):
         make_saved(folder, None).save(CR, only_after_reboot=True)
@@ -91,9 +106,10 @@ def test_dispose_deleted_by_last_state(obj: dict[str, Any], expected: Disposal) 
 
 
 def test_prepare_for_create_drops_what_the_server_gives_and_keeps_the_users() -> None:
-    kept = {"name": "upgrade", "annotations": {"a": "b"}, "labels": {"c": "d"}, "ownerReferences": [{"name": "o"}]}
+    kept = {"name": "upgrade", "annotations": {"a": "b"}, "labels": {"c": "d"}}
     given = {"resourceVersion": "5", "uid": "u", "generation": 7, "creationTimestamp": "t", "managedFields": []}
-    saved = {"metadata": {**kept, **given, "selfLink": "/x"}, "spec": {"stage": "Prep", "oadpContent": None}}
+    of_one_cluster = {**given, "selfLink": "/x", "ownerReferences": [{"name": "o", "uid": "unknown there"}]}
+    saved = {"metadata": {**kept, **of_one_cluster}, "spec": {"stage": "Prep", "oadpContent": None}}
     created = prepare_for_create(saved, api_version="lca.openshift.io/v1", kind="ImageBasedUpgrade")
     assert created["metadata"] == kept
     assert created["spec"] == {"stage": "Prep"}

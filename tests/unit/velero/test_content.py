@@ -86,6 +86,45 @@ def test_check_shared_targets_same_object_in_two_backups_is_reported() -> None:
     assert "both Backup b and Backup c" in text
 
 
+def test_check_shared_targets_in_different_waves_is_fine() -> None:
+    label = {"lca.openshift.io/apply-label": "v1/secrets/ns/s"}
+    backups = make_backup("b", {**label, WAVE: "1"}), make_backup("c", {**label, WAVE: "2"})
+    assert list(rules.check_shared_targets(make_content(*backups))) == []
+
+
+@pytest.mark.parametrize(("namespace", "shown"), [(None, "empty"), ("default", "default")])
+def test_check_namespaces_names_where_velero_does_not_look(namespace: str | None, shown: str) -> None:
+    backup = make_backup()
+    backup["metadata"] |= {"namespace": namespace} if namespace else {}
+    assert list(rules.check_namespaces(make_content(backup))) == [
+        f"Backup b: metadata.namespace must be openshift-adp, not {shown}"
+    ]
+
+
+def test_find_flaws_reports_all_kinds_of_permanent_mistakes() -> None:
+    annotations = {WAVE: "99999999999999999999", "lca.openshift.io/backup-timeout": "soon"}
+    labelled = {"lca.openshift.io/apply-label": "v1/x"}
+    flaws = rules.find_flaws(make_content(make_backup("b", annotations), make_backup("c", labelled)))
+    assert [flaw.partition(":")[0] for flaw in flaws] == [
+        *("Backup b", "Backup c", "Backup b", "invalid apply-label obj in annotation value", "Backup b")
+    ]
+    assert "value out of range" in flaws[2]
+    assert "is not a duration" in flaws[4]
+
+
+def test_find_flaws_of_an_object_without_name_says_only_that() -> None:
+    backup = make_backup()
+    del backup["metadata"]["name"]
+    assert rules.find_flaws(make_content(backup)) == ["Backup without metadata.name in OADP configmaps"]
+
+
+def test_find_flaws_of_good_content_is_empty() -> None:
+    pair = make_backup(annotations={WAVE: "-1"}), make_restore()
+    for obj in pair:
+        obj["metadata"]["namespace"] = "openshift-adp"
+    assert rules.find_flaws(make_content(*pair)) == []
+
+
 def test_check_apply_labels_malformed_item_is_reported() -> None:
     backup = make_backup(annotations={"lca.openshift.io/apply-label": "v1/x"})
     assert list(rules.check_apply_labels(make_content(backup))) == ["invalid apply-label obj in annotation value: v1/x"]

@@ -1,0 +1,1 @@
+"""The ways back into the original release: the Rollback stage, its end, and the automatic rollback."""

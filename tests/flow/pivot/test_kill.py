@@ -1,0 +1,57 @@
+"""The program that configures the node is killed (-9) at every step, before and after the step's work, or the power
+fails right after that. systemd, or the next boot, starts it again; the end is the same each time.
+
+The points come from the itinerary, so a new step is covered without being listed here. Not covered: a death between two
+lines of one step; what one step leaves half-done is in the tests of the steps.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.node.postpivot.itinerary import CONFIGURE_NODE
+from tests.flow.pivot.site import Site, assert_configured, wait_log
+
+POINTS = [f"step {step.name}{moment}" for step in CONFIGURE_NODE.steps for moment in ("", " ended")]
+QUICK = {"step reconfigure_cluster ended", "step remove_handed_over ended"}
+POWER_FAILS_AFTER = (
+    *("write_pull_secret", "reconfigure_cluster", "start_kubelet", "mark_configured", "remove_handed_over"),
+    *("forget_configured", "disable_unit"),
+)
+
+
+def mark_points(points: list[str]) -> list[object]:
+    """A test parameter for each point; most take long together, and are `slow`."""
+    return [pytest.param(point, id=point, marks=() if point in QUICK else pytest.mark.slow) for point in points]
+
+
+def die_once_at(site: Site, regex: str) -> None:
+    """Reboot into the new release, where the program dies at the point."""
+    site.hand_over()
+    site.sandbox.faults.set("kill-agent-at", regex)
+    site.start_reboot()
+    wait_log(site.log, "Main process exited, code=killed, signal=SIGKILL")
+
+
+@pytest.mark.parametrize("point", mark_points(POINTS))
+def test_killed_program_is_started_again_and_configures_the_node(site: Site, point: str) -> None:
+    die_once_at(site, f"^{point}$")
+    site.wait_configured()
+    assert_configured(site)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", POWER_FAILS_AFTER)
+def test_node_that_loses_power_in_the_middle_is_configured_at_the_next_boot(site: Site, step: str) -> None:
+    die_once_at(site, f"^step {step} ended$")
+    site.sandbox.reboot(power_loss=True)
+    site.wait_configured()
+    assert_configured(site)
+
+
+@pytest.mark.slow
+def test_recert_that_succeeded_before_the_kill_is_not_run_again(site: Site) -> None:
+    die_once_at(site, "^podman stop recert_etcd")
+    site.wait_configured()
+    assert_configured(site)
+    assert "recert has done its work in an earlier run of this program" in site.log.read_text()
