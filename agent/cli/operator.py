@@ -147,7 +147,7 @@ class RunningParts:
 
     def add(self, parts: Sequence[Part]) -> None:
         """Check `parts` from now on."""
-        self.checks.update({type(part).__name__: part.is_alive for part in parts})
+        self.checks.update({getattr(part, "controller", type(part).__name__): part.is_alive for part in parts})
 
 
 def connect(settings: OperatorSettings, metrics: Metrics) -> Client:

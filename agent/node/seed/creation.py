@@ -14,6 +14,7 @@ from pathlib import Path
 
 from agent.kube import Client, errors
 from agent.node.ending import ProgramError
+from agent.node.recert.flow import RecertError, RecertRun, await_leftover, run_recert
 from agent.node.seed.archiving import Archives
 from agent.node.seed.crypto import back_up_crypto, has_password
 from agent.node.seed.image import push_image, write_image
@@ -28,9 +29,9 @@ from agent.node.seed.places import (
     PROGRAM,
     SEED_DATA,
 )
-from agent.node.seed.recert import RecertError, run_recert
 from agent.node.seed.request import SeedRequest
 from agent.node.seed.services import stop_services
+from agent.node.waiting import Clock
 from agent.workflow.outcome import Done, Failed, Outcome
 from agent.workflow.step import Itinerary, Step
 from hostops import files
@@ -90,6 +91,10 @@ def prepare_folders(run: Creation) -> None:
         raise ProgramError(
             f"an earlier creation of a seed image was interrupted by a reboot ({CHECKS} is from another boot); "
             "bring the cluster back with `lca-node seed restore`, then start over"
+        )
+    if run.markers.is_recert_to_undo() and not run.root.path(BACKUP).exists():
+        raise ProgramError(
+            "the certificates of an earlier creation were not restored; run `lca-node seed restore` until it succeeds"
         )
     for folder in (BACKUP, LAYOUT, CRYPTO, SEED_DATA):
         files.make_directory(run.root.path(folder), 0o700)
@@ -181,7 +186,9 @@ def run_recert_on_seed(run: Creation) -> None:
     run.markers.start_recert()
     config = f"{CRYPTO}/recert_creation_config.json"
     files.write_json(run.root.path(config), build_creation_config(has_password=has_password(run.root.path(CRYPTO))))
-    run_recert(run.host, run.root, config, run.request.recert_image, run.request.authfile, run.pause)
+    await_leftover(run.host)  # of a creation that was killed and goes on now
+    recert = RecertRun(config, run.request.recert_image, run.request.authfile)
+    run_recert(run.host, run.root, recert, Clock(sleep=run.pause))
 
 
 def remove_network_certificates(run: Creation) -> None:

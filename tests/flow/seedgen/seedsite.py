@@ -115,11 +115,18 @@ class SeedSite:
         seed_auth = base64.b64decode(self.client.get(SECRET, "seedgen", NAMESPACE)["data"]["seedAuth"])
         assert b"nowhere.example.com" in seed_auth
         self.wait_upgrade()
-        assert self.run("cat", "/var/lib/kubelet/config.json") == self.pull_secret
+        self.wait_rolled_out()
         listed = self.run("bash", "-c", f"ls -d {' '.join(LEFTOVERS)} 2>/dev/null", check=False)
         assert listed == ""
         assert self.run("systemctl", "is-enabled", "kubelet").strip() == "enabled"
         assert self.run("bash", "-c", "pgrep -x etcd | wc -l").strip() == "1"
+
+    def wait_rolled_out(self) -> None:
+        """The pull secret is back at the node, too: that is the cluster's work, and goes on after the generation."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while self.run("cat", "/var/lib/kubelet/config.json") != self.pull_secret:
+            assert time.monotonic() < deadline, "the node has no pull secret"
+            time.sleep(0.2)
 
     def wait_upgrade(self) -> None:
         """The upgrade's resource is there again, and Idle."""
