@@ -16,7 +16,7 @@ from sandbox.node.installation import NODE_KUBECONFIG
 from sandbox.node.interpreter import interpreter_mounts
 from sandbox.node.ports import Ports
 from sandbox.node.standins import INTERPRETER
-from sandbox.node.sysroot import Deployment, list_bootable
+from sandbox.node.sysroot import Deployment
 
 # Folders of /var that systemd-tmpfiles makes at every boot of a real node.
 _VAR_FOLDERS = {
@@ -77,15 +77,9 @@ def write_cluster_config(layout: SandboxLayout, deployment: Deployment, identity
         "programs": [f"{NODE_MOUNT}/bin"],
         "program_mounts": [str(NODE_MOUNT)],
         "deploy_dir": f"{NODE_MOUNT}/app/deploy",
-        "pivoted": _is_newest(layout.sysroot, deployment.stateroot),
+        "stateroot": deployment.stateroot,
     }
     write_json(layout.cluster_config, values)
-
-
-def _is_newest(sysroot: Path, stateroot: str) -> bool:
-    """Say whether an upgrade has just led into `stateroot`: there is an older one beside it."""
-    ages = {each.stateroot: each.root.parents[1].stat().st_mtime for each in list_bootable(sysroot)}
-    return len(ages) > 1 and max(ages, key=lambda name: ages[name]) == stateroot
 
 
 def _mounts(layout: SandboxLayout, deployment: Deployment) -> list[str]:
