@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import Enum
+from typing import Any
 
 from agent.node.initmonitor.lastresort import force_way_back
 from agent.node.initmonitor.plan import ATTEMPT_PAUSES_SECONDS, ATTEMPT_SECONDS, COMMAND_SECONDS
@@ -28,21 +28,9 @@ class BoundedRunner:
         self._runner = runner
         self._seconds = seconds
 
-    def run(
-        self,
-        *argv: str,
-        input: str | bytes | None = None,  # noqa: A002 - the name that subprocess uses
-        ok: Sequence[int] = (0,),
-        timeout: float | None = None,
-        env: Mapping[str, str] | None = None,
-        secrets: Sequence[str] = (),
-        stdout_only: bool = False,
-    ) -> Result:
+    def run(self, *argv: str, timeout: float | None = None, **options: Any) -> Result:
         """See `Runner.run`."""
-        limit = self._seconds if timeout is None else timeout
-        return self._runner.run(
-            *argv, input=input, ok=ok, timeout=limit, env=env, secrets=secrets, stdout_only=stdout_only
-        )
+        return self._runner.run(*argv, timeout=self._seconds if timeout is None else timeout, **options)
 
 
 class Ending(Enum):
