@@ -60,7 +60,7 @@ def _read_run(name: str, run: Object, table: Mapping[str, tuple[str, ...]]) -> S
         )
 
     steps: list[Action | Version] = []
-    for entry in run["run"]:
+    for entry in run.get("run") or ():
         if "do" in entry:
             details = {key: value for key, value in entry.items() if key not in ("do", "pause")}
             steps.append(Action(entry["do"], details, entry.get("pause", False)))
@@ -71,33 +71,36 @@ def _read_run(name: str, run: Object, table: Mapping[str, tuple[str, ...]]) -> S
         title=run["about"],
         extra_crds=frozenset(run.get("crds") or ()),
         changes=[_read_change(change, table) for change in run.get("given") or ()],
-        booted=run["booted"],
-        deployments=run["deployments"].split(),
+        booted=run.get("booted", ""),
+        deployments=run.get("deployments", "").split(),
         initial=_read_initial(run["initial"], table) if "initial" in run else None,
         steps=steps,
         commands=[(tuple(words), False) for words in run.get("commands") or ()],
         files=[_read_file(path, entry, table) for path, entry in (run.get("files") or {}).items()],
         exit_code=run.get("exit"),
-        booted_after=run.get("booted after", run["booted"]),
-        deployments_after=run.get("deployments after", run["deployments"]).split(),
+        booted_after=run.get("booted after", run.get("booted", "")),
+        deployments_after=run.get("deployments after", run.get("deployments", "")).split(),
         seconds=0.0,
+        command=run.get("command") or (),
+        given=run.get("on the node") or {},
     )
 
 
 def _write_run(scenario: Scenario, about: str | None, table: _Table) -> Object:
-    run: Object = {
-        "about": about or scenario.title,
+    run: Object = {"about": about or scenario.title}
+    on_the_node = {key: value for key, value in scenario.given.items() if value and key not in ("host", "changes")}
+    optional: Object = {
+        "command": list(scenario.command),
+        "on the node": on_the_node if scenario.command else {},
         "booted": scenario.booted,
         "deployments": " ".join(scenario.deployments),
-    }
-    optional: Object = {
         "crds": sorted(scenario.extra_crds),
         "given": [_write_change(change, table) for change in scenario.changes],
         "initial": scenario.initial and _write_initial(scenario.initial, table),
     }
     run |= {key: value for key, value in optional.items() if value}
-    run["run"] = [_write_step(step, table) for step in _drop_unseen(scenario)]
     optional = {
+        "run": [_write_step(step, table) for step in _drop_unseen(scenario)],
         "commands": [list(words) for words in dict.fromkeys(select_changing(scenario.commands))],
         "files": {change.path: _write_file(change, table) for change in scenario.files},
         "exit": scenario.exit_code,

@@ -60,10 +60,15 @@ class Difference:
 
 def compare(scenario: Scenario, accepted: Accepted, result: Result) -> list[Difference]:
     """All differences but the accepted ones."""
+    return [*compare_states(scenario, accepted, result.states), *compare_effects(scenario, accepted, result)]
+
+
+def compare_states(scenario: Scenario, accepted: Accepted, states: Sequence[State]) -> list[Difference]:
+    """All differences but the accepted ones in what the resource looked like, from before the first action on."""
     expected = [step.state for step in accepted.expect(scenario.steps) if isinstance(step, Version)]
     first = [accepted.canonical(read_recorded(scenario.initial))] if scenario.initial else []
-    ours = [accepted.canonical(state) for state in result.states]
-    return [*_compare_states([*first, *expected], ours, accepted), *compare_effects(scenario, accepted, result)]
+    ours = [accepted.canonical(state) for state in states]
+    return list(_compare_states([*first, *expected], ours, accepted))
 
 
 def compare_effects(scenario: Scenario, accepted: Accepted, result: Result) -> list[Difference]:
@@ -107,11 +112,16 @@ def _compare_sequences(
 
 
 def _drop_returns(texts: Sequence[str]) -> list[str]:
-    """Without progress that is told once more: how often a stage's steps are gone through depends on time alone."""
+    """Without progress that is told once more: how often a stage's steps are gone through depends on time alone.
+
+    The end stays, unless it is only where such a round happened to be.
+    """
     told: set[str] = set()
     kept = []
     for place, text in enumerate(texts, start=1):
-        if not (text in told and "=True/InProgress@" in text) or place == len(texts):
+        is_return = text in told and "=True/InProgress@" in text
+        goes_round = place - 1 > len(kept)
+        if not is_return or (place == len(texts) and not goes_round):
             kept.append(text)
         told.add(text)
     return kept

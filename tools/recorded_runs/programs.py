@@ -23,7 +23,9 @@ from tools.recorded_runs.state import make_object
 
 _HANDED_OVER = Path(__file__).with_name("handed_over.yaml")
 _NEW = "rhcos_4.15.3"
-_OURS = {"post-pivot": "post-pivot", "init-monitor": "init-monitor"}
+PROGRAMS = ("post-pivot", "init-monitor")
+"""Programs of the node that can be run here; the others need images and a registry, see tests/host."""
+
 _PROGRAM = "from agent.node.main import main; main()"
 _LIMIT_SECONDS = 60.0
 _AFTER_REBOOT_SECONDS = 2.0
@@ -41,14 +43,14 @@ class ProgramReplay(Site):
     def run(self) -> Result:
         """Run the program until it ends, or for a moment after it has asked for a reboot. Raises UnknownActionError."""
         words = list(self.scenario.command[1:])
-        if words[0] not in _OURS:
+        if words[0] not in PROGRAMS:
             raise UnknownActionError(f"{words[0]} needs images and a registry: see tests/host")
         self._set_up()
         before = take_snapshot(self.host.sysroot)
         log = self.host.folder / "log"
         with log.open("w") as file:
             argv = self.host.enter(**(self.scenario.given.get("env") or {}))
-            argv += ["-c", _PROGRAM, _OURS[words[0]], *words[1:]]
+            argv += ["-c", _PROGRAM, *words]
             process = subprocess.Popen(argv, stdout=file, stderr=file)
             exit_code = self._await_end(process)
         self.log = log.read_text()

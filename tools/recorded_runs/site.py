@@ -51,10 +51,13 @@ class Site:
 
     def make_resource(self, initial: Object) -> None:
         """Create the resource with spec and status, in the form of recordings (`initial`)."""
-        assert initial.get("generation", 1) == 1, "resources that were changed before a run can not be made here"
         metadata = {"name": NAME, "annotations": initial.get("annotations") or {}}
         head = {"apiVersion": IBU.api_version, "kind": IBU.kind, "metadata": metadata}
-        self.cluster.apply({**head, **make_object(initial)})
+        wanted = make_object(initial)
+        for number in range(initial.get("generation", 1), 1, -1):
+            other = {**wanted["spec"], "autoRollbackOnFailure": {"initMonitorTimeoutSeconds": number}}
+            self.cluster.apply({**head, "spec": other})
+        self.cluster.apply({**head, **wanted})
 
     def start_operator(self) -> None:
         """Start the operator and wait until it has nothing to do."""

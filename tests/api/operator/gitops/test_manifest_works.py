@@ -90,6 +90,7 @@ def test_point_2_the_same_stage_again_changes_nothing(make_site: MakeSite, hub_c
     assert after["spec"] == before["spec"]
 
 
+@pytest.mark.slow
 def test_point_2_the_same_stage_again_lets_a_running_job_go_on(make_site: MakeSite, hub_client: RuledClient) -> None:
     site = make_site("idle")
     manifest = make_manifest("Prep", SEED)

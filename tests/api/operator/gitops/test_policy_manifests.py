@@ -56,7 +56,13 @@ def read_message(obj: Object, type_: str) -> str:
 @pytest.mark.parametrize(
     ("count", "status", "message"),
     [
-        pytest.param("2", "True", "Successfully launched a new job for stateroot setup", id="all-there"),
+        pytest.param(
+            "2",
+            "True",
+            "Successfully launched a new job for stateroot setup",
+            id="all-there",
+            marks=pytest.mark.slow,
+        ),
         pytest.param(
             "3",
             "False",
