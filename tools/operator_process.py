@@ -7,6 +7,7 @@ has. Everything else is real.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -189,6 +190,9 @@ class OperatorProcess:
     def kill(self) -> None:
         """Kill it without warning."""
         if self._process is not None and self._process.poll() is None:
+            # First the one inside: as process 1 of its own namespace it may survive bubblewrap's end.
+            with contextlib.suppress(FileNotFoundError, IndexError, ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
             self._process.kill()
             self._process.wait()
             self._finish_log()
