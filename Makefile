@@ -46,8 +46,8 @@ test-faults: setup  ## Kill the operator at every step of its work (minutes)
 crds: $(STAMP)  ## Write the CRD YAML from the models
 	@$(BIN)/python -m crds.generate
 
-demo:  ## Walk through an upgrade and an automatic rollback in a sandbox (not built yet)
-	@echo "make demo: needs the upgrade stage, which is not built yet" >&2; exit 2
+demo: setup  ## Walk through an upgrade and an automatic rollback in a sandbox
+	@$(BIN)/python -m tools.demo
 
 bench: setup  ## Measure speed and memory against the bare floor
 	@$(BIN)/python -m tools.bench

@@ -9,7 +9,15 @@ from pydantic import Field
 
 from crds.base import Column, Condition, CustomResource, Definition, Int64, K8sModel, Rule, Time
 
-PullSpec = Annotated[str, Field(min_length=1, pattern=r"^([a-z0-9]+://)?[\S]+$")]
+PullSpec = Annotated[
+    str,
+    Field(
+        min_length=1,
+        # What `\S` means to the API server, which knows ASCII's blanks only: what it has stored must be readable here.
+        pattern=r"^([a-z0-9]+://)?[^\t\n\f\r ]+$",
+        json_schema_extra={"pattern": r"^([a-z0-9]+://)?[\S]+$"},
+    ),
+]
 
 
 class Stage(StrEnum):

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import ClassVar
 
 from crds.base import Column, Condition, CustomResource, Definition, Int64, K8sModel, Rule, Time
 from crds.imagebasedupgrade import PullSpec
+
+
+class ConditionType(StrEnum):
+    """Types of the conditions."""
+
+    IN_PROGRESS = "SeedGenInProgress"
+    COMPLETED = "SeedGenCompleted"
 
 
 class SeedGeneratorSpec(K8sModel):

@@ -29,6 +29,11 @@ class Crictl:
             str(entry["id"]) for entry in self._items("images", "images", "-o", "json") if entry.get("pinned") is True
         }
 
+    def image_references(self) -> list[str]:
+        """Return what the images of the storage are called: their tags, or their digests if they have no tag."""
+        images = self._items("images", "images", "-o", "json")
+        return [str(name) for entry in images for name in entry.get("repoTags") or entry.get("repoDigests") or ()]
+
     def _items(self, key: str, *arguments: str) -> list[dict[str, Any]]:
         output = self._runner.run("crictl", *arguments, stdout_only=True).output
         try:

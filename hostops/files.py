@@ -83,6 +83,12 @@ def remove_durably(path: Path) -> None:
         sync_directory(path.parent)
 
 
+def remove_tree(path: Path) -> None:
+    """Remove a folder with all that is in it; absence is fine. Raises OSError."""
+    if path.exists():
+        shutil.rmtree(path)
+
+
 def sync_directory(path: Path) -> None:
     """Make renames, creations and removals in `path` durable."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hostops.runner import Runner
+from hostops.runner import CommandError, Runner
 
 
 class PodmanError(Exception):
@@ -35,15 +36,31 @@ class StoredImage:
         return tuple(dict.fromkeys((*self.names, *self.tags))) or (self.id,)
 
 
+def list_proxy_secrets(proxy: Mapping[str, str]) -> tuple[str, ...]:
+    """Return those values of an environment that names a proxy which may hold a password."""
+    return tuple(value for name, value in proxy.items() if name.upper() != "NO_PROXY")
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerState:
+    """What podman keeps of a container: `status` is `created`, `running`, `exited`..."""
+
+    status: str
+    exit_code: int
+
+
 class Podman:
     """The podman commands of the upgrade. All raise CommandError."""
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
 
-    def pull(self, image: str, authfile: str) -> None:
-        """Pull an image; `authfile` is a host path."""
-        self._runner.run("podman", "pull", "--authfile", authfile, image)
+    def pull(
+        self, image: str, authfile: str, *, proxy: Mapping[str, str] | None = None, timeout: float | None = None
+    ) -> None:
+        """Pull an image; `authfile` is a host path, `proxy` the environment that names a proxy, maybe with password."""
+        secrets = list_proxy_secrets(proxy or {})
+        self._runner.run("podman", "pull", "--authfile", authfile, image, timeout=timeout, env=proxy, secrets=secrets)
 
     def has_image(self, image: str) -> bool:
         """Say whether the image is in the container storage."""
@@ -65,6 +82,38 @@ class Podman:
     def remove_image(self, *references: str) -> None:
         """Remove an image by one or more of its references."""
         self._runner.run("podman", "rmi", *references)
+
+    def prune_dangling(self) -> None:
+        """Remove images without a name."""
+        self._runner.run("podman", "image", "prune", "-f")
+
+    def stop_container(self, name: str) -> None:
+        """Stop a container. Raises CommandError, also when there is none."""
+        self._runner.run("podman", "stop", name)
+
+    def remove_container(self, name: str) -> None:
+        """Remove a container, also a running one; absence is fine."""
+        self._runner.run("podman", "rm", "-i", "-f", name)
+
+    def find_container(self, name: str) -> ContainerState | None:
+        """Return the state of a container, None when there is none (seed-image-and-gitops.md A.8).
+
+        Raises PodmanError besides.
+        """
+        inspect = ("podman", "inspect", "--format", "json", "--log-level", "error", name)
+        try:
+            answer = self._runner.run(*inspect, stdout_only=True).output
+        except CommandError as error:
+            if "no such" in error.output:
+                return None
+            raise
+        try:
+            found = [ContainerState(str(e["State"]["Status"]), int(e["State"]["ExitCode"])) for e in json.loads(answer)]
+        except (ValueError, TypeError, KeyError) as error:
+            raise PodmanError(f"unable to parse podman inspect command output: {answer} with error: {error}") from error
+        if len(found) != 1:
+            raise PodmanError(f"expected 1 item in podman inspect output, got {len(found)}")
+        return found[0]
 
     def images(self) -> list[StoredImage]:
         """Return all images, each once (podman lists one per name). Raises PodmanError besides."""

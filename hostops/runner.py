@@ -33,6 +33,9 @@ NOT_FOUND = 127
 ERROR_OUTPUT_LIMIT = 16 * 1024
 """Characters of output kept in an error; the middle is left out."""
 
+TIMED_OUT = "timed out after"
+"""Beginning of the ending of a command that took too long."""
+
 _PR_SET_PDEATHSIG = 1
 _prctl = ctypes.CDLL(None).prctl  # looked up here: a forked child must not take locks
 
@@ -61,6 +64,11 @@ class CommandError(Exception):
         self.output = output
         self.ending = ending
 
+    @property
+    def timed_out(self) -> bool:
+        """Whether the command was killed because it took too long."""
+        return self.ending.startswith(TIMED_OUT)
+
 
 class Runner(Protocol):
     """Runs commands on the host."""
@@ -74,6 +82,7 @@ class Runner(Protocol):
         env: Mapping[str, str] | None = None,
         secrets: Sequence[str] = (),
         stdout_only: bool = False,
+        stdout: BinaryIO | None = None,
     ) -> Result:
         """Run `argv` and wait for its end.
 
@@ -81,6 +90,8 @@ class Runner(Protocol):
         `timeout` is in seconds; the whole process group is killed. `env` is added to our own environment. `secrets`
         are masked in logs and errors (put them into files or `env`, not into `argv`, wherever the program allows).
         `stdout_only` keeps warnings out of an output that is parsed: standard error then appears in errors only.
+        `stdout` takes standard output away from the result: the command writes there (a pipe, a file), and `output` is
+        what it wrote to standard error.
 
         Raises CommandError.
         """
@@ -102,6 +113,7 @@ class HostRunner:
         env: Mapping[str, str] | None = None,
         secrets: Sequence[str] = (),
         stdout_only: bool = False,
+        stdout: BinaryIO | None = None,
     ) -> Result:
         """See `Runner.run`."""
         masked = tuple(mask_secrets(word, secrets) for word in argv)
@@ -114,10 +126,11 @@ class HostRunner:
             if program is None:
                 code, ending = NOT_FOUND, f'exec: "{full[0]}": executable file not found in $PATH'
             else:
-                code, ending = _execute(
-                    program, full[1:], stdin, out, err if stdout_only else None, environment, timeout
-                )
+                separate = err if stdout_only or stdout else None
+                code, ending = _execute(program, full[1:], stdin, stdout or out, separate, environment, timeout)
             output, errors = _read(out), _read(err)
+        if stdout:
+            output, errors = errors, ""
         seconds = time.monotonic() - started
         if not ending and code in ok:
             return Result(argv, code, output.strip(), seconds)
@@ -167,7 +180,7 @@ def _execute(
     finally:
         if timer:
             timer.cancel()
-    ending = f"timed out after {timeout:g} s" if timed_out.is_set() else ""
+    ending = f"{TIMED_OUT} {timeout:g} s" if timed_out.is_set() else ""
     return int(process.exit_code), ending
 
 

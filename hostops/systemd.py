@@ -6,6 +6,9 @@ from hostops.runner import CommandError, Runner
 
 CONTAINER_STORAGE_UNIT = "var-lib-containers.mount"
 
+_NOT_ACTIVE = (3, 4)
+"""Exit codes of `systemctl is-active` for units that do not run, or are not there."""
+
 
 class UnitError(Exception):
     """A unit file does not hold what is looked for."""
@@ -29,6 +32,14 @@ class Systemd:
     def is_active(self, unit: str) -> bool:
         """Say whether the unit runs; a failing systemctl counts as no."""
         return self._succeeds("is-active", unit)
+
+    def active_state(self, unit: str) -> str:
+        """Return `active`, `activating`, `deactivating`, `failed`, or `inactive`, also for a unit that does not exist.
+
+        Raises CommandError when systemd can not be asked.
+        """
+        answer = self._runner.run("systemctl", "is-active", unit, ok=(0, *_NOT_ACTIVE), stdout_only=True)
+        return answer.output.splitlines()[0] if answer.output else "inactive"
 
     def is_enabled(self, unit: str) -> bool:
         """Say whether the unit is enabled; a failing systemctl counts as no."""

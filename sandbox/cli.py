@@ -73,7 +73,8 @@ def up(directory: Path, version: str, owner: int | None) -> None:
 @click.option("--broken", help="Make an image with this defect; `list` shows which there are.")
 def seed(directory: Path, version: str, broken: str | None) -> None:
     """Make a seed image of another release and push it to the sandbox's registry; the last line is its pull spec."""
-    from sandbox.node.seed import BROKEN, make_seed
+    from sandbox.node.seed import make_seed
+    from sandbox.node.seed_defects import BROKEN
 
     if broken == "list":
         for name, (description, _) in BROKEN.items():
@@ -146,6 +147,7 @@ def status(directory: Path, output: str) -> None:
         click.echo(f"deployment {mark} {each['stateroot']} {each['deployment'][:12]}{' default' * each['default']}")
     for unit in values["units"]:
         click.echo(f"unit         {unit['name']} {unit['active']} ({unit['sub']})")
+    click.echo(f"registry     {values['registry']}")
     for name, pid in (values.get("pids") or {}).items():
         click.echo(f"outside      {name} (pid {pid})")
     for name, value in values["faults"].items():

@@ -22,15 +22,18 @@ KNOWN: dict[str, str] = {
     "registry-down": "the container registry outside the node refuses connections",
     "backup-fails": "Velero backups fail partially; the value is a name pattern (*), `PATTERN:Failed`: wholly",
     "restore-fails": "Velero restores fail, likewise",
-    "backup-hangs": "Velero backups stay in progress; the value is a name pattern (*)",
-    "restore-hangs": "Velero restores stay in progress; the value is a name pattern (*)",
+    "backup-hangs": "Velero backups stop half-way; the value is a name pattern (*)",
+    "restore-hangs": "Velero restores stop half-way; the value is a name pattern (*)",
     "undeploy-fails": "`ostree admin undeploy` fails",
     "reboot-hangs": "a requested reboot never happens; with the value graceful only `systemctl reboot` without --force",
     "kill-agent-at": "the agent is killed (-9), once, just before a host command or at `step NAME` (`step NAME ended`)",
+    "power-loss-at": "the node loses its power, once, at the same places",
     "command": "REGEX:CODE:OUTPUT: host commands matching the regex do not run, print and exit so; repeatable",
     "command-delay": "REGEX:SECONDS: host commands matching the regex start so much later; repeatable",
 }
 REPEATABLE = frozenset({"command", "command-delay"})
+ONCE = frozenset({"kill-agent-at", "power-loss-at"})
+"""They fire once for every time that one of them is set."""
 
 
 class FaultError(ValueError):
@@ -65,12 +68,12 @@ class Faults:
         return self.all().get(name)
 
     def set(self, name: str, value: str = "") -> None:
-        """Inject a fault; `kill-agent-at` fires once for every time it is set. Raises FaultError."""
+        """Inject a fault. Raises FaultError."""
         _check(name, value)
         faults = self.all()
         if name in REPEATABLE and faults.get(name):
             value = "\n".join([faults[name], value])
-        if name == "kill-agent-at":
+        if name in ONCE:
             self._path.with_name("command-faults.killed").unlink(missing_ok=True)
         self._write({**faults, name: value})
 
@@ -92,8 +95,8 @@ def _check(name: str, value: str) -> None:
         raise FaultError(f"{name}: the value may not contain tabs or line breaks")
     form = {"command": r"(?P<regex>.+?):(\d+)(:.*)?", "command-delay": r"(?P<regex>.+):(\d+(\.\d+)?)"}.get(name)
     if form is None:
-        if name == "kill-agent-at" and not value:
-            raise FaultError("kill-agent-at needs a value: a regular expression over host commands and steps")
+        if name in ONCE and not value:
+            raise FaultError(f"{name} needs a value: a regular expression over host commands and steps")
         return
     match = re.fullmatch(form, value)
     if match is None:
@@ -105,7 +108,7 @@ def _check(name: str, value: str) -> None:
 
 
 def _command_lines(faults: dict[str, str]) -> str:
-    """What the stand-ins read, one rule per line: `fail|delay|kill TAB regex TAB code or seconds TAB output`."""
+    """What the stand-ins read, one rule per line: `fail|delay|kill|power TAB regex TAB code or seconds TAB output`."""
     lines = []
     for rule in filter(None, faults.get("command", "").split("\n")):
         regex, code, output = re.fullmatch(r"(.+?):(\d+)(?::(.*))?", rule).groups("")  # type: ignore[union-attr]
@@ -117,6 +120,7 @@ def _command_lines(faults: dict[str, str]) -> str:
         lines.append("fail\t^ostree admin undeploy\t1\terror: " + (faults["undeploy-fails"] or "Input/output error"))
     if "reboot-hangs" in faults:
         lines.append(f"hang\t{faults['reboot-hangs'] or 'all'}\t\t")
-    if regex := faults.get("kill-agent-at"):
-        lines.append(f"kill\t{regex}\t\t")
+    for name, kind in (("kill-agent-at", "kill"), ("power-loss-at", "power")):
+        if regex := faults.get(name):
+            lines.append(f"{kind}\t{regex}\t\t")
     return "".join(line + "\n" for line in lines)

@@ -56,13 +56,13 @@ class AutoRollbackConfig:
 
     @classmethod
     def parse(cls, text: str | bytes) -> AutoRollbackConfig:
-        """Read the file's content; what is absent is off, as in files of other versions. Raises ValueError."""
+        """Read the file's content; switches that are absent are off. Raises ValueError."""
         data = json.loads(text)
         if not isinstance(data, dict):
             raise ValueError(f"{CONFIG_FILE}: not a JSON object")
         components = data.get("enabled_components") or {}
-        timeout = data.get("monitor_timeout") or 0
-        if not (isinstance(components, dict) and isinstance(timeout, int)):
+        timeout = data.get("monitor_timeout", DEFAULT_TIMEOUT_SECONDS)
+        if not (isinstance(components, dict) and type(timeout) is int):
             raise ValueError(f"{CONFIG_FILE}: enabled_components must be an object, monitor_timeout a whole number")
         allowed = frozenset(name for name, value in components.items() if value is True)
         return cls(data.get("monitor_enabled") is True, timeout, allowed)

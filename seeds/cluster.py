@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
 from agent.kube import Client, Kind, Object, errors
 from seeds.compat import ClusterFacts
 from seeds.format import TrustBundle
+from seeds.identity import list_addresses
 
 PROXY = Kind("config.openshift.io", "v1", "Proxy")
 NETWORK = Kind("config.openshift.io", "v1", "Network")
@@ -46,7 +47,7 @@ def collect_cluster_facts(client: Client, container_storage_target: str) -> Clus
         trust_bundle=read_trust_bundle(client, proxy),
         container_storage_target=container_storage_target,
         mirror_registry_configured=bool(list_mirror_sources(client)),
-        node_ips=_list_addresses(nodes, "InternalIP"),
+        node_ips=tuple(address for node in nodes for address in list_addresses(node, "InternalIP")),
         cluster_networks=tuple(entry.get("cidr", "") for entry in status.get("clusterNetwork") or ()),
         service_networks=tuple(status.get("serviceNetwork") or ()),
     )
@@ -77,8 +78,8 @@ def read_trust_bundle(client: Client, proxy: Object) -> TrustBundle:
 def list_mirror_sources(client: Client) -> set[str]:
     """Return the registries for which the cluster has digest mirrors. Raises ClusterFactsError."""
     prefix = "failed to get mirror registry source registries from cluster failed to list"
-    policies = _attempt(f"{prefix} ImageContentSourcePolicy", lambda: _list_served(client, CONTENT_SOURCE_POLICY))
-    sets = _attempt(f"{prefix} ImageDigestMirrorSet", lambda: _list_served(client, DIGEST_MIRROR_SET))
+    policies = _attempt(f"{prefix} ImageContentSourcePolicy", lambda: list_served(client, CONTENT_SOURCE_POLICY))
+    sets = _attempt(f"{prefix} ImageDigestMirrorSet", lambda: list_served(client, DIGEST_MIRROR_SET))
     return {
         source.partition("/")[0]
         for objects, key in ((policies, "repositoryDigestMirrors"), (sets, "imageDigestMirrors"))
@@ -88,8 +89,8 @@ def list_mirror_sources(client: Client) -> set[str]:
     }
 
 
-def _list_served(client: Client, kind: Kind) -> list[Object]:
-    """List a kind that a cluster need not have: older or newer releases serve only one of the mirror kinds."""
+def list_served(client: Client, kind: Kind) -> list[Object]:
+    """List a kind that a cluster need not have: releases serve one mirror kind or the other. Raises ApiError."""
     return client.list(kind) if client.serves(kind) else []
 
 
@@ -109,15 +110,6 @@ def _has_bundle(client: Client, name: str) -> bool:
         "failed to get cluster additional trust bundle state", lambda: client.find(CONFIG_MAP, name, CONFIG_NAMESPACE)
     )
     return bool(((found or {}).get("data") or {}).get("ca-bundle.crt"))
-
-
-def _list_addresses(nodes: Iterable[dict[str, Any]], kind: str) -> tuple[str, ...]:
-    return tuple(
-        address["address"]
-        for node in nodes
-        for address in (node.get("status") or {}).get("addresses") or ()
-        if address.get("type") == kind
-    )
 
 
 def _attempt(doing: str, read: Callable[[], Value]) -> Value:

@@ -82,7 +82,7 @@ def read_image_list(text: str) -> list[str]:
 def _read_object(text: str | bytes, name: str) -> dict[str, Any]:
     try:
         data = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SeedFormatError(f"{name}: not valid JSON: {error}") from None
     if not isinstance(data, dict):
         raise SeedFormatError(f"{name}: not a JSON object")

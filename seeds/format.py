@@ -21,8 +21,14 @@ DEPLOYMENTS = "rpm-ostree.json"
 MACHINE_CONFIG = "mco-currentconfig.json"
 IMAGE_LIST = "containers.list"
 MANIFEST = "manifest.json"
+PROGRAM = "lca-cli"
 SEED_DATA = "var/seed_data"
 """Folder of the var archive that holds `manifest.json` too."""
+
+
+def make_labels(info: str) -> dict[str, str]:
+    """Return the labels of an image; `info` is the content of its `manifest.json`."""
+    return {FORMAT_LABEL: FORMAT_VERSION, INFO_LABEL: info}
 
 
 class SeedFormatError(ValueError):
@@ -86,7 +92,7 @@ class SeedClusterInfo:
         """
         try:
             data = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise SeedFormatError(f"not valid JSON: {error}") from None
         if not isinstance(data, dict):
             raise SeedFormatError("not a JSON object")

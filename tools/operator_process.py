@@ -2,7 +2,7 @@
 
 The host is a folder: bubblewrap makes a root from it and from the machine's programs, read-only, so that nothing can
 happen to the machine's own /var, /ostree and /sysroot. Two stand-ins on PATH play the programs that only a booted node
-has. Everything else is real.
+has. Everything else is real. A host with deployments of its own is `tools.recorded_runs.host`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,14 +30,16 @@ test "$1" != cat || cat "{folder}/mount-unit"
 
 
 class Host(Protocol):
-    """A host on which programs can be run; `programs` stand first on their PATH."""
+    """Where the operator runs: `programs` comes first on its PATH, `isolate` gives what stands before its argv."""
 
     @property
     def programs(self) -> Path:
-        """A folder with programs."""
+        """A folder as the operator, and the commands that it runs on the host, see it."""
+        ...
 
     def isolate(self) -> list[str]:
-        """Return the start of an argv that runs a program on this host."""
+        """Return the start of an argv that runs a program on this host, as the only child of its first process."""
+        ...
 
 
 class ScratchHost:
@@ -68,38 +70,28 @@ class ScratchHost:
 
     def isolate(self) -> list[str]:
         """Return the start of an argv that runs a program on this host."""
-        argv = ["bwrap", "--die-with-parent", "--tmpfs", "/"]
-        for entry in sorted(Path("/").iterdir()):
-            if entry.name in ("dev", "proc", *_OWN_FOLDERS):
-                continue
-            argv += ["--symlink", str(entry.readlink())] if entry.is_symlink() else ["--ro-bind", str(entry)]
-            argv.append(str(entry))
-        argv += [
-            "--dev-bind",
-            "/dev",
-            "/dev",
-            "--ro-bind",
-            "/proc",
-            "/proc",
-            "--bind",
-            str(self.folder),
-            str(self.folder),
-        ]
         return [
-            *argv,
-            "--dir",
-            "/var/tmp",  # noqa: S108  inside a root of its own
-            "--dir",
-            "/ostree/deploy/rhcos",
-            "--bind",
-            str(self.state),
-            "/var/lib/lca",
-            "--",
+            *("bwrap", "--die-with-parent", "--tmpfs", "/"),
+            *bind_machine(without=_OWN_FOLDERS),
+            *("--dev-bind", "/dev", "/dev", "--ro-bind", "/proc", "/proc"),
+            *("--bind", str(self.folder), str(self.folder)),
+            *("--dir", "/var/tmp", "--dir", "/ostree/deploy/rhcos"),  # noqa: S108  inside a root of its own
+            *("--bind", str(self.state), "/var/lib/lca", "--"),
         ]
 
     def set_mount_unit(self, text: str) -> None:
         """Set what `systemctl cat var-lib-containers.mount` prints."""
         (self.folder / "mount-unit").write_text(text)
+
+
+def bind_machine(*, without: Collection[str]) -> list[str]:
+    """Return options of bubblewrap that show the machine's root read-only, except for /dev, /proc and `without`."""
+    options: list[str] = []
+    for entry in sorted(Path("/").iterdir()):
+        if entry.name not in ("dev", "proc", *without):
+            options += ["--symlink", str(entry.readlink())] if entry.is_symlink() else ["--ro-bind", str(entry)]
+            options.append(str(entry))
+    return options
 
 
 class OperatorProcess:
@@ -171,6 +163,12 @@ class OperatorProcess:
     def port_of(self, path: str) -> int:
         """Return the port on which `path` is served."""
         return int(self.wait_for(lambda r: r["message"] == "serving" and path in r["paths"].split(", "))["port"])
+
+    def find_port(self, path: str) -> int | None:
+        """Return the port on which `path` is served; None when it is not, or not yet."""
+        with self._logged:
+            ports = [r["port"] for r in self.log if r["message"] == "serving" and path in r["paths"].split(", ")]
+        return int(ports[-1]) if ports else None
 
     def show_log(self) -> str:
         """Return the log for reading."""

@@ -14,6 +14,7 @@ from agent.cli.lazy import LazyGroup
 COMMANDS: dict[str, tuple[str, str]] = {
     "operator": ("agent.cli.operator:command", "Run the operator of the single-node cluster"),
     "sandbox": ("sandbox.cli:command", "Rehearse upgrades on a whole single node in a folder"),
+    "seed": ("agent.cli.seed:command", "Look at seed images; prepare a cluster to become one"),
     "status": ("agent.cli.status:status", "Show the state of the upgrade"),
 }
 

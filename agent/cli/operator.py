@@ -4,36 +4,40 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import socket
 import ssl
 import threading
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
-from pydantic import Field
 
 from agent.ibu.kind import IBU
 from agent.ibu.network_policies import ensure_policies, find_owner, log_policies, make_policies
 from agent.ibu.restoring import ensure_resource
 from agent.kube import Client, Event, Kind, Object, RetryPolicy, errors
-from agent.pivot.saved import SavedResource, read_boot_id
+from agent.pivot.saved import SavedResource
 from agent.runtime.access import AccessGuard
 from agent.runtime.http_server import BindAddress, HttpServer, Response
 from agent.runtime.leader import LeaderElection
-from agent.runtime.logs import configure_logging
+from agent.runtime.logs import TIME_FORMATS
 from agent.runtime.metrics import Metrics
 from agent.runtime.probes import make_probe_server
 from agent.runtime.process import Part, StopRequest, run_parts, stop_on_signals
 from agent.runtime.serving_tls import ServingCertificate, TlsProfile
-from agent.runtime.settings import ProcessSettings, SettingsError, load_settings
+from agent.runtime.settings import ProcessSettings, SettingsError, load_settings, setting
 from agent.runtime.watch import Watch
-from agent.runtime.watches import Watches
-from agent.runtime.worker import Worker
+from hostops.bootid import read_boot_id
 from hostops.files import make_directory
 from hostops.hostroot import HostRoot
+
+if TYPE_CHECKING:
+    from agent.runtime.worker import Worker
 
 log = logging.getLogger(__name__)
 
@@ -45,15 +49,20 @@ _START_POLICY = RetryPolicy(deadline_seconds=160.0, retry_seconds=150.0)
 """The operator may start together with the API server of its node, which takes minutes."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorSettings(ProcessSettings):
     """Settings of `lca operator`; see `lca operator --help`."""
 
-    precache_image: str = Field("", validation_alias="PRECACHE_WORKLOAD_IMG")
-    recert_image: str = Field("", validation_alias="RELATED_IMAGE_RECERT_IMAGE")
+    precache_image: str = field(default="", metadata=setting(str, "PRECACHE_WORKLOAD_IMG"))
+    recert_image: str = field(default="", metadata=setting(str, "RELATED_IMAGE_RECERT_IMAGE"))
 
 
 class StartError(Exception):
     """The operator can not start; the text says what failed."""
+
+
+_SWITCH: dict[str, Any] = {"is_flag": False, "flag_value": "true", "metavar": "[true|false]"}
+"""As in Go programs: the flag alone, or with `=true` or `=false`."""
 
 
 @click.command()
@@ -61,10 +70,17 @@ class StartError(Exception):
 @click.option("--metrics-bind-address", metavar="ADDRESS", help="Where /metrics is served; default :8080, 0 for off.")
 @click.option("--metrics-tls-cert-dir", metavar="DIR", help="Folder with tls.crt and tls.key; without it plain HTTP.")
 @click.option("--health-probe-bind-address", metavar="ADDRESS", help="Where /healthz and /readyz are; default :8081.")
-@click.option("--leader-elect", is_flag=True, default=None, help="Work only while holding the Lease lca.openshift.io.")
+@click.option("--leader-elect", **_SWITCH, help="Work only while holding the Lease lca.openshift.io.")
 @click.option("--log-format", "--zap-encoder", metavar="text|json", help="Form of the log lines; default text.")
 @click.option("--log-level", "--zap-log-level", metavar="LEVEL", help="debug, info, warning or error; default info.")
-def command(**flags: str | bool | None) -> int:
+@click.option("--zap-devel", **_SWITCH, help="Defaults of the log: true for text and debug, false for json and info.")
+@click.option("--zap-stacktrace-level", metavar="LEVEL", help="No tracebacks below; default debug, panic for none.")
+@click.option(
+    "--zap-time-encoding",
+    metavar="FORM",
+    help=f"How log lines show the time: {', '.join(TIME_FORMATS)}; default iso8601.",
+)
+def command(**flags: str | None) -> int:
     """Run the operator: watches the cluster and carries out what is asked for in ImageBasedUpgrade `upgrade`.
 
     Everything can be set in the environment as well: MY_POD_NAMESPACE, MY_POD_NAME, PRECACHE_WORKLOAD_IMG,
@@ -74,7 +90,7 @@ def command(**flags: str | bool | None) -> int:
         settings = load_settings(OperatorSettings, **flags)
     except SettingsError as error:
         raise click.UsageError(f"these settings can not be used:\n{error}") from error
-    configure_logging(settings.log_format, settings.log_level)
+    settings.configure_logging()
     request = StopRequest()
     with stop_on_signals(request):
         try:
@@ -98,13 +114,20 @@ def run_operator(settings: OperatorSettings, request: StopRequest) -> int:
         apply_network_policies(client, settings, metrics_port)
         root = HostRoot.detect()
         make_directory(root.path(_STATE_DIRECTORY), 0o700)
-        saved = SavedResource(root, boot_id=read_boot_id(), has_left=make_leaving_check(root))
+        saved = SavedResource(root, boot_id=read_boot_id(root), has_left=make_leaving_check(root))
         create_upgrade(client, saved)
-        worker, watches = make_upgrade_controller(client, root, settings, saved, metrics)
+        # From here on imports may take their time: whoever waits for the resource has it.
+        from agent.runtime.watches import Watches
+
+        exclusive = threading.Lock()  # one controller works at a time
+        worker, watches = make_upgrade_controller(client, root, settings, saved, metrics, exclusive)
+        seed_worker, seed_watches = make_seed_controller(client, root, settings, metrics, exclusive)
         watching = Watches(
-            client, [*watches, watch_tls_profile(profile, request)], on_response=make_counter(client, metrics)
+            client,
+            [*watches, *seed_watches, watch_tls_profile(profile, request)],
+            on_response=make_counter(client, metrics),
         )
-        parts: list[Part] = [worker, watching]
+        parts: list[Part] = [worker, seed_worker, watching]
         if settings.leader_elect:
             election = make_election(client, settings, request, metrics)
             if not election.acquire():
@@ -124,7 +147,7 @@ class RunningParts:
 
     def add(self, parts: Sequence[Part]) -> None:
         """Check `parts` from now on."""
-        self.checks.update({type(part).__name__: part.is_alive for part in parts})
+        self.checks.update({getattr(part, "controller", type(part).__name__): part.is_alive for part in parts})
 
 
 def connect(settings: OperatorSettings, metrics: Metrics) -> Client:
@@ -218,10 +241,15 @@ def create_upgrade(client: Client, saved: SavedResource) -> None:
 
 
 def make_upgrade_controller(
-    client: Client, root: HostRoot, settings: OperatorSettings, saved: SavedResource, metrics: Metrics
+    client: Client,
+    root: HostRoot,
+    settings: OperatorSettings,
+    saved: SavedResource,
+    metrics: Metrics,
+    exclusive: threading.Lock,
 ) -> tuple[Worker, list[Watch]]:
     """Make the controller of ImageBasedUpgrade and name what it watches. Raises StartError."""
-    from agent.ibu.controller import StorageError, make_controller, open_ports  # slow: the resource exists by now
+    from agent.ibu.controller import StorageError, make_controller, open_ports
 
     try:
         ports = open_ports(
@@ -233,7 +261,31 @@ def make_upgrade_controller(
         )
     except StorageError as error:
         raise StartError(str(error)) from error
-    return make_controller(ports, saved, metrics, threading.Lock())
+    return make_controller(ports, saved, metrics, exclusive)
+
+
+def make_seed_controller(
+    client: Client, root: HostRoot, settings: OperatorSettings, metrics: Metrics, exclusive: threading.Lock
+) -> tuple[Worker, list[Watch]]:
+    """Make the controller of SeedGenerator and name what it watches."""
+    from agent.seedgen.controller import make_controller
+
+    def find_failure(client: Client) -> str | None:
+        from agent.ibu.health.survey import find_health_failure
+
+        return find_health_failure(client)
+
+    return make_controller(
+        client,
+        root,
+        metrics,
+        exclusive,
+        namespace=settings.namespace,
+        pod_name=settings.pod_name or "",
+        recert_image=settings.recert_image,
+        skip_recert=os.environ.get("SEEDGEN_SKIP_RECERT") == "TRUE",
+        find_health_failure=find_failure,
+    )
 
 
 def make_election(client: Client, settings: OperatorSettings, request: StopRequest, metrics: Metrics) -> LeaderElection:

@@ -20,8 +20,14 @@ _BAR_COLUMNS = 40
 @click.option("--context", help="Context of the kubeconfig.")
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--timeline/--no-timeline", default=None, help="Draw stages and phases (default: on a terminal).")
-def status(kubeconfig: Path | None, context: str | None, output: str, timeline: bool | None) -> int:
-    """Show image, version, stage and state of the upgrade of a cluster."""
+@click.option("-w", "--watch", is_flag=True, help="Show every change until the stage has ended, also over reboots.")
+def status(kubeconfig: Path | None, context: str | None, output: str, timeline: bool | None, watch: bool) -> int:
+    """Show image, version, stage and state of the upgrade of a cluster.
+
+    With --watch the exit code is 0 when the stage that spec.stage asks for ended well, 1 when it failed.
+    """
+    if watch:
+        return _watch(kubeconfig, context, timeline)
     from agent.ibu.summary import summarize
     from agent.kube import Client, Kind, errors
     from crds.imagebasedupgrade import ImageBasedUpgrade
@@ -42,6 +48,28 @@ def status(kubeconfig: Path | None, context: str | None, output: str, timeline: 
     if sys.stdout.isatty() if timeline is None else timeline:
         _draw_timeline(ibu)
     return 0
+
+
+def _watch(kubeconfig: Path | None, context: str | None, timeline: bool | None) -> int:
+    from agent.cli.following import Lost, follow_upgrade
+    from agent.ibu.summary import Asked, describe_state, read_clock, tell_ending
+    from agent.kube import errors
+
+    shown, asked = "", Asked()
+    try:
+        for seen in follow_upgrade(kubeconfig, context):
+            text = f"the API server does not answer: {seen.reason}" if isinstance(seen, Lost) else describe_state(seen)
+            if text != shown:
+                click.echo(f"{read_clock():%H:%M:%S}  {text}")
+                shown = text
+            if isinstance(seen, Lost) or not asked.admits(seen) or (ending := tell_ending(seen)) is None:
+                continue
+            if sys.stdout.isatty() if timeline is None else timeline:
+                _draw_timeline(seen)
+            return 0 if ending else 1
+    except errors.AccessError as error:
+        click.echo(f"Unable to get IBU CR: {error}", err=True)
+    return 1
 
 
 def _draw_timeline(ibu: ImageBasedUpgrade) -> None:

@@ -33,10 +33,12 @@ from agent.workflow.step import Step
 from crds.imagebasedupgrade import Annotation, ImageBasedUpgrade, Reason, Stage
 from hostops.reboot import Rebooter
 from hostops.rpmostree import RpmOstree
+from seeds.creation.workspace import is_cluster_claimed
 
 log = logging.getLogger(__name__)
 
 _CRD_MISSING_DELAY = timedelta(seconds=5)
+_SEED_GENERATION_DELAY = timedelta(seconds=5)
 _MISSPELLED_PREFIX = "lca.openshit.io/"
 Follow: TypeAlias = Callable[[Iterable[Hashable]], object]
 """Told after every pass what is waited for besides what is watched all the time."""
@@ -109,22 +111,11 @@ class UpgradeController:
         self._watched = ()
         try:
             left = self._await_reboot()
+            if left is None and is_cluster_claimed(self._ports.root):
+                left = _SEED_GENERATION_DELAY
             return self._pass() if left is None else left
         finally:
             self._follow(self._watched)
-
-    def _await_reboot(self) -> timedelta | None:
-        """Return how long a requested reboot may still take; until then nothing else may begin.
-
-        An abort would remove what is about to be booted.
-        """
-        request, now = self._rebooter.pending(), self._now()
-        if request is None or request.is_overdue(now):
-            return None
-        log.info(
-            "waiting for the reboot", extra={"rationale": request.rationale, "since": request.requested_at.isoformat()}
-        )
-        return request.time_left(now)
 
     def _pass(self) -> timedelta | None:
         try:
@@ -142,6 +133,19 @@ class UpgradeController:
             return self._work(resource)
         finally:
             self._succession.note_seen(resource.raw)
+
+    def _await_reboot(self) -> timedelta | None:
+        """Return how long a requested reboot may still take; until then nothing else may begin.
+
+        An abort would remove what is about to be booted.
+        """
+        request, now = self._rebooter.pending(), self._now()
+        if request is None or request.is_overdue(now):
+            return None
+        log.info(
+            "waiting for the reboot", extra={"rationale": request.rationale, "since": request.requested_at.isoformat()}
+        )
+        return request.time_left(now)
 
     def _must_be_made(self, raw: Object | None) -> bool:
         """There is no resource, or only an empty one and perhaps the saved state that belongs to it."""

@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from crds.base import Condition, format_time
-from crds.imagebasedupgrade import ImageBasedUpgrade
+from crds.imagebasedupgrade import ImageBasedUpgrade, Reason, Stage
+
+_CLEANUP_FAILURES = (Reason.ABORT_FAILED, Reason.FINALIZE_FAILED)
 
 
 def summarize(ibu: ImageBasedUpgrade) -> list[str]:
@@ -43,6 +45,56 @@ def _detail(condition: Condition) -> list[str]:
         f"    Reason:  {condition.reason}",
         f"    Message: {condition.message}",
     ]
+
+
+def describe_state(ibu: ImageBasedUpgrade) -> str:
+    """Return what goes on in one line: the stage asked for, its running phase, and what the last condition says."""
+    if not ibu.status.conditions:
+        return f"{ibu.spec.stage or 'no stage'}: not looked at yet"
+    phases = [phase.phase for entry in ibu.status.history[-1:] for phase in entry.phases if not phase.completion_time]
+    last = ibu.status.conditions[-1]
+    where = "/".join([str(ibu.spec.stage or ""), *phases[-1:]])
+    text = last.message if last.message == last.reason else f"{last.reason}: {last.message}"
+    return f"{where}  {text}"
+
+
+def tell_ending(ibu: ImageBasedUpgrade) -> bool | None:
+    """Return whether the stage asked for has ended well, or None while it goes on.
+
+    An upgrade that failed after the pivot goes on while the node is on its way back to the original release.
+    """
+    stage = ibu.spec.stage
+    if stage is None or ibu.status.observed_generation < ibu.metadata.generation:
+        return None
+    conditions = {condition.type: condition for condition in ibu.status.conditions}
+    completed, in_progress = conditions.get(stage.completed_type), conditions.get(stage.in_progress_type)
+    if completed is not None and completed.status == "True":
+        return True
+    if in_progress is not None and in_progress.reason in (Reason.INVALID_TRANSITION, *_CLEANUP_FAILURES):
+        return False
+    if stage is Stage.IDLE or completed is None or completed.reason != Reason.FAILED:
+        return None
+    returns = in_progress is not None and in_progress.message.startswith("Rollback due to")
+    return None if returns and Stage.IDLE not in ibu.status.valid_next_stages else False
+
+
+class Asked:
+    """The stage that is followed over reboots.
+
+    After a pivot another resource may be there until the operator puts the saved one in its place: the one that was
+    in the seed. Whoever changes the stage changes it in the same resource.
+    """
+
+    def __init__(self) -> None:
+        self._stage: str | None = None
+        self._uid = ""
+
+    def admits(self, ibu: ImageBasedUpgrade) -> bool:
+        """Tell whether this is the resource that is followed; to be called for every state, in order."""
+        if self._stage is not None and ibu.metadata.uid != self._uid and ibu.spec.stage != self._stage:
+            return False
+        self._stage, self._uid = ibu.spec.stage, ibu.metadata.uid
+        return True
 
 
 class Span(NamedTuple):

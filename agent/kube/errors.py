@@ -17,11 +17,14 @@ Messages never hold a request or response body, only what the server says in `St
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 _MESSAGE_LIMIT = 32_768
+# Servers before 1.23 quote what they could not decode, which may be a Secret.
+_QUOTED_BODY = re.compile(r", error found in #\d+ byte of \.\.\.\|.*\|\.\.\.", re.DOTALL)
 
 
 class AccessError(Exception):
@@ -182,14 +185,14 @@ def error_from_status(
     reason = str(status_object.get("reason") or "")
     details = status_object.get("details") or {}
     causes = tuple(
-        Cause(str(c.get("field") or ""), str(c.get("reason") or ""), str(c.get("message") or ""))
+        Cause(str(c.get("field") or ""), str(c.get("reason") or ""), _clean(str(c.get("message") or "")))
         for c in details.get("causes") or ()
     )
     message = str(status_object.get("message") or reason or f"HTTP status {code}")
     if retry_after_seconds is None and details.get("retryAfterSeconds"):
         retry_after_seconds = float(details["retryAfterSeconds"])
     return _class_for(code, reason)(
-        _bound(message),
+        _clean(message),
         status=code,
         reason=reason,
         causes=causes,
@@ -203,7 +206,9 @@ def _class_for(status: int, reason: str) -> type[ApiError]:
     return found or (Transient if status >= 500 else ApiError)
 
 
-def _bound(text: str) -> str:
+def _clean(text: str) -> str:
+    """Take out what the server quotes of the request, and the middle of what is too long."""
+    text = _QUOTED_BODY.sub("", text)
     if len(text) <= _MESSAGE_LIMIT:
         return text
     half = _MESSAGE_LIMIT // 2 - 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import signal
 from collections.abc import Iterator
 from types import FrameType
@@ -11,13 +12,24 @@ from types import FrameType
 class ProgramError(Exception):
     """The program could not do its work; the text says what happened and where."""
 
+    level = logging.ERROR
+
+
+class FatalError(ProgramError):
+    """The program could not do its work; why is in the log already."""
+
+    level = logging.CRITICAL
+
 
 class UsageError(Exception):
     """The environment or the command line asks for something that cannot be done."""
 
 
 class Interrupted(BaseException):
-    """SIGTERM came. Derived from BaseException so that nothing but `finally` stands in its way."""
+    """SIGTERM came. Derived from BaseException so that nothing but `finally` stands in its way.
+
+    The text, if there is one, says that this was to be expected.
+    """
 
 
 @contextlib.contextmanager

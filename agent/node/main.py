@@ -11,7 +11,9 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 
+from agent.node.commandline import add_global_options
 from agent.node.ending import Interrupted, ProgramError, UsageError, interrupted_by_sigterm
+from agent.node.logs import log_for_journal
 from agent.runtime.logs import configure_logging
 
 logger = logging.getLogger(__name__)
@@ -19,8 +21,16 @@ logger = logging.getLogger(__name__)
 PROGRAMS = {
     "stateroot-setup": ("agent.node.stateroot.program", "build the new stateroot from the seed image"),
     "precache": ("agent.node.precache.program", "pull the images of the new release"),
+    "post-pivot": ("agent.node.postpivot.program", "turn the booted seed into this site's cluster"),
+    "init-monitor": ("agent.node.initmonitor.program", "send the node back unless the upgrade completes in time"),
+    "seed": ("agent.node.seed.program", "create a seed image of this node, or restore the node afterwards"),
+    "create": ("agent.node.seed.create", "the same as seed create"),
+    "restore": ("agent.node.seed.restore", "the same as seed restore"),
 }
 """Name -> (module with `main(argv)`, short help)."""
+
+JOURNALED = frozenset({"post-pivot", "init-monitor"})
+"""Programs that systemd runs; their log has the form of the original's."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -32,12 +42,16 @@ def main(argv: Sequence[str] | None = None) -> None:
         epilog=f"programs:\n{programs}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    add_global_options(parser)
     parser.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
-    parser.add_argument("--log-format", default="text", choices=("text", "json"))
+    parser.add_argument("--log-format", choices=("text", "json"))
     parser.add_argument("program", choices=PROGRAMS, metavar="PROGRAM", help="one of the programs below")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
-    configure_logging(options.log_format, options.log_level)
+    level = "debug" if options.verbose else options.log_level
+    configure_logging(options.log_format or "text", level)
+    if options.program in JOURNALED and not options.log_format:
+        log_for_journal()
     sys.exit(run_program(options.program, options.arguments))
 
 
@@ -54,11 +68,14 @@ def run_body(name: str, body: Callable[[], None]) -> int:
     except UsageError as error:
         logger.error("%s: %s", name, error)
         return 2
-    except (Interrupted, KeyboardInterrupt):
-        logger.error("%s: interrupted; run it again to start over", name)
+    except (Interrupted, KeyboardInterrupt) as interruption:
+        if expected := str(interruption):
+            logger.info("%s: %s", name, expected)
+        else:
+            logger.error("%s: interrupted; run it again to start over", name)
         return 130
     except ProgramError as error:
-        logger.error("%s", error)
+        logger.log(error.level, "%s", error)
         return 1
     except Exception:
         logger.exception("%s: unexpected error", name)

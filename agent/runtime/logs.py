@@ -9,10 +9,21 @@ import json
 import logging
 import re
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Literal, TextIO, TypeAlias
 
 LogFormat: TypeAlias = Literal["text", "json"]
+
+TIME_FORMATS: dict[str, Callable[[float], int | float | str]] = {
+    "iso8601": lambda created: _write_time(created, "milliseconds"),
+    "rfc3339": lambda created: _write_time(created, "seconds"),
+    "rfc3339nano": lambda created: _write_time(created, "microseconds"),
+    "epoch": lambda created: created,
+    "millis": lambda created: created * 1e3,
+    "nano": lambda created: int(created * 1e9),
+}
+"""Name of a form -> function from seconds since 1970 to the time as a log line shows it."""
 
 _MASK = "***"
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -37,10 +48,22 @@ def mask_secrets(text: str) -> str:
     return text
 
 
-def configure_logging(log_format: LogFormat, level: str, stream: TextIO | None = None) -> None:
-    """Send all records of `level` and above to `stream` (default: standard error) in `log_format`."""
+def configure_logging(
+    log_format: LogFormat,
+    level: str,
+    stream: TextIO | None = None,
+    *,
+    traceback_level: str = "debug",
+    time_format: str = "iso8601",
+) -> None:
+    """Send all records of `level` and above to `stream` (default: standard error) in `log_format`.
+
+    Levels are names of `logging`, in any case. Exceptions below `traceback_level` are logged without their traceback;
+    `time_format` is one of `TIME_FORMATS`.
+    """
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
+    make_formatter = JsonFormatter if log_format == "json" else TextFormatter
+    handler.setFormatter(make_formatter(logging.getLevelName(traceback_level.upper()), TIME_FORMATS[time_format]))
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     # What ends kopf is raised to agent.runtime.watches, which reports it in one line.
     for module in ("_core.reactor.running", "_core.reactor.orchestration", "activities"):
@@ -50,12 +73,23 @@ def configure_logging(log_format: LogFormat, level: str, stream: TextIO | None =
             logging.getLogger(library).setLevel(logging.WARNING)
 
 
+def _write_time(created: float, precision: str) -> str:
+    return datetime.fromtimestamp(created, UTC).isoformat(timespec=precision).replace("+00:00", "Z")
+
+
 class _Formatter(logging.Formatter):
+    def __init__(
+        self,
+        traceback_level: int = logging.DEBUG,
+        write_time: Callable[[float], int | float | str] = TIME_FORMATS["iso8601"],
+    ) -> None:
+        super().__init__()
+        self._traceback_level = traceback_level
+        self._write_time = write_time
+
     def format(self, record: logging.LogRecord) -> str:
         fields: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC)
-            .isoformat(timespec="milliseconds")
-            .replace("+00:00", "Z"),
+            "time": self._write_time(record.created),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": mask_secrets(record.getMessage()),
@@ -63,7 +97,7 @@ class _Formatter(logging.Formatter):
         for name, value in vars(record).items():
             if name not in _STANDARD and name not in _KOPF_FIELDS:
                 fields[name] = value if isinstance(value, int | float | None) else mask_secrets(str(value))
-        if record.exc_info:
+        if record.exc_info and record.levelno >= self._traceback_level:
             fields["traceback"] = mask_secrets(self.formatException(record.exc_info))
         return self.render(fields)
 

@@ -16,7 +16,7 @@ from agent.kube.manifests import WaveError, group_by_wave
 from agent.velero.apply_label import ApplyLabelError
 from agent.velero.content import get_name
 from agent.velero.deletion import DeletionError, key_of
-from agent.velero.evidence import Investigation
+from agent.velero.evidence import Investigation, report_failure
 from agent.velero.failures import Failure, describe_stall, join_failures
 from agent.velero.labelling import ConnectAdmin, LabelError, label_targets
 from agent.velero.locations import Locations
@@ -30,6 +30,7 @@ from agent.velero.messages import (
     in_wave,
     list_some,
 )
+from agent.velero.names import BACKUP
 from agent.velero.notice import Report, log_notice
 from agent.velero.progress import Standing, describe_progress, judge
 from agent.velero.reclaim import ReclaimError, retain_volumes
@@ -84,6 +85,7 @@ def run_backups(run: BackupRun, backups: Sequence[Object]) -> Outcome:
     except DeletionError as error:
         return Failed(f"{STALE_CLEANUP_FAILED}{error}")
     except RefusedError as error:
+        run.report(report_failure(BACKUP, error.failure))
         return Failed(join_failures(FAILED_BACKUPS, [error.failure]))
     except errors.Closed:
         raise
@@ -121,17 +123,16 @@ class _Group:
         if failures := self._find_failures(found, standstills):
             return Failed(join_failures(FAILED_BACKUPS, failures))
         missing = [wanted for wanted, backup in zip(self.wanted, live, strict=True) if backup is None]
-        if missing and (obstacles := self._find_obstacles(missing)):
-            return self._wait(obstacles, PENDING_POLL)
-        awaited = [describe_progress(backup, standstills[get_name(backup)]) for backup in unfinished]
-        awaited += [describe_progress(self._start(backup)) for backup in missing]
+        obstacles = self._find_obstacles(missing) if missing else []
+        progressing = any(judge(backup) is Standing.PROGRESSING for backup in unfinished)
+        awaited = [describe_progress(backup, standstills[get_name(backup)]) for backup in unfinished] + obstacles
+        if missing and not obstacles:
+            awaited += [describe_progress(self._start(backup)) for backup in missing]
+            progressing = True
         if not awaited:
             return Done()
-        progressing = missing or any(judge(backup) is Standing.PROGRESSING for backup in unfinished)
-        return self._wait(awaited, PROGRESS_POLL if progressing else PENDING_POLL)
-
-    def _wait(self, awaited: Sequence[str], after: timedelta) -> Wait:
-        return Wait(in_wave(BACKUP_IN_PROGRESS, self.number, self.count, awaited), after)
+        message = in_wave(BACKUP_IN_PROGRESS, self.number, self.count, awaited)
+        return Wait(message, PROGRESS_POLL if progressing else PENDING_POLL)
 
     def _measure_standstill(self, backup: Object) -> timedelta:
         return self.run.now - note_progress(self.run.client, backup, self.run.now)
@@ -145,6 +146,8 @@ class _Group:
             for backup in found
             if is_too_long(backup, standstills.get(get_name(backup), timedelta(0)), self.run.time_limit)
         ]
+        for failure in stalled:
+            self.run.report(report_failure(BACKUP, failure))
         by_name = {failure.name: failure for failure in (*explained, *stalled)}
         return [by_name[name] for name in map(get_name, self.wanted) if name in by_name]
 

@@ -7,12 +7,13 @@ what would break hours later.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from agent.kube.manifests import WAVE_ANNOTATION, WaveError, read_wave
 from agent.velero.apply_label import ANNOTATION, ApplyLabelError, LabelTarget, parse_apply_label
+from agent.velero.content_types import check_types
 from agent.velero.filters import uses_scoped_lists
 from agent.velero.names import BACKUP, OADP_NAMESPACE
 from agent.velero.portable import make_portable
@@ -148,19 +149,20 @@ def get_name(obj: Mapping[str, Any]) -> str:
     return str((obj.get("metadata") or {}).get("name", ""))
 
 
-def find_unnamed(content: Content) -> Sequence[str]:
-    """Return a text for each object without a name."""
-    return [
+def find_unusable(content: Content) -> list[str]:
+    """Return a text for each object that no other rule could read: without a name, or with a field of a wrong type."""
+    unnamed = [
         f"{obj['kind']} without metadata.name in OADP configmaps"
         for obj in (*content.backups, *content.restores)
         if not get_name(obj)
     ]
+    return [*unnamed, *check_types(content)]
 
 
 def find_flaws(content: Content) -> list[str]:
     """Return a text for everything that makes it pointless to begin with the Backups, whatever the cluster is like."""
-    if unnamed := list(find_unnamed(content)):
-        return unnamed
+    if unusable := find_unusable(content):
+        return unusable
     waves, labels = list(check_waves(content)), list(check_apply_labels(content))
     shared = [] if waves or labels else list(check_shared_targets(content))
     return [*check_namespaces(content), *waves, *labels, *shared, *check_time_limits(content)]

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from agent.kube import Client, Object, errors
+from agent.kube import Client, Kind, Object, errors
 from agent.velero.downloads import DownloadError, download
 from agent.velero.failures import OBJECTS, Failure, describe_failure, read_log_errors, read_results
 from agent.velero.locations import Locations, make_tls_context
-from agent.velero.names import BACKUP, OADP_NAMESPACE
-from agent.velero.notice import Notice, Reason, Report
+from agent.velero.names import BACKUP, OADP_NAMESPACE, RESTORE
+from agent.velero.notice import Notice, Report
 from agent.velero.progress import FAILED_VALIDATION, read_phase
 from hostops.files import make_directory, replacing, write_atomically
 
@@ -93,31 +93,42 @@ class Investigation:
             content += part
             if len(content) > _RESULTS_BYTES:
                 raise ValueError(f"the results file has more than {_RESULTS_BYTES} bytes")
-        if self.directory is not None:
-            make_directory(self.directory, 0o700)
-            write_atomically(self.directory / _name_file(obj, "-results.json"), bytes(content))
+        self._save(obj, "-results.json", bytes(content))
         return read_results(bytes(content))
 
     def _read_log(self, obj: Object, parts: Iterator[bytes]) -> list[str]:
+        kept: list[str] = []
         lines = _split_lines(itertools.chain([next(parts, b"")], _take_until_broken(parts)))
-        if self.directory is None:
-            return _keep_some(read_log_errors(lines))
-        make_directory(self.directory, 0o700)
-        with replacing(self.directory / _name_file(obj, ".log")) as file:
-            return _keep_some(read_log_errors(_save_on_the_way(lines, file)))
+        if self.directory is not None:
+            try:
+                make_directory(self.directory, 0o700)
+                with replacing(self.directory / _name_file(obj, ".log")) as file:
+                    _keep(kept, read_log_errors(_save_on_the_way(lines, file)))
+            except OSError as error:
+                log.warning("log of %s %s not saved: %s", obj["kind"], obj["metadata"]["name"], error)
+        _keep(kept, read_log_errors(lines))
+        return kept
 
-    def _tell(self, obj: Object, failure: Failure, found: Sequence[str]) -> None:
-        """Report the failure, and save the report with every error that was found."""
-        text = f"{obj['kind']} {failure.name} failed: {failure.detail}"
-        reason: Reason = "BackupFailed" if obj["kind"] == BACKUP.kind else "RestoreFailed"
-        self.report(Notice(reason, f"{text}; see {failure.hint}"))
+    def _save(self, obj: Object, ending: str, content: str | bytes) -> None:
         if self.directory is None:
             return
         try:
             make_directory(self.directory, 0o700)
-            write_atomically(self.directory / _name_file(obj, _REPORT), "\n".join([text, *found]) + "\n")
+            write_atomically(self.directory / _name_file(obj, ending), content)
         except OSError as error:
-            log.warning("report of %s %s not saved: %s", obj["kind"], failure.name, error)
+            log.warning("%s of %s not saved: %s", ending, obj["metadata"]["name"], error)
+
+    def _tell(self, obj: Object, failure: Failure, found: Sequence[str]) -> None:
+        """Report the failure, and save the report with every error that was found."""
+        notice = report_failure(BACKUP if obj["kind"] == BACKUP.kind else RESTORE, failure)
+        self.report(notice)
+        self._save(obj, _REPORT, "\n".join([notice.text, *found]) + "\n")
+
+
+def report_failure(kind: Kind, failure: Failure) -> Notice:
+    """Return the warning about a failed Backup or Restore."""
+    text = f"{kind.kind} {failure.name} failed: {failure.detail}; see {failure.hint}"
+    return Notice("BackupFailed" if kind == BACKUP else "RestoreFailed", text)
 
 
 def _name_file(obj: Object, ending: str) -> str:
@@ -153,9 +164,7 @@ def _split_lines(parts: Iterable[bytes]) -> Iterator[str]:
         yield rest.decode("utf-8", "replace")
 
 
-def _keep_some(errors_found: Iterable[str]) -> list[str]:
-    kept: list[str] = []
+def _keep(kept: list[str], errors_found: Iterable[str]) -> None:
     for text in errors_found:  # to the end: the lines are saved on the way
         if len(kept) < _KEPT_ERRORS:
             kept.append(text)
-    return kept

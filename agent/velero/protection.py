@@ -78,15 +78,20 @@ def restore_secrets(client: Client, directory: Path) -> None:
     """Create or replace each stored Secret; without the folder there is nothing to do.
 
     Raises ProtectionError that names every file which could not be brought back: `failed to restore OADP secrets: ...`.
+    Its cause is the last refusal of the API, if there was one.
     """
     problems = []
+    cause = None
     for path in list_files(directory):
         try:
             apply_manifest(client, read_object(path))
-        except (ProtectionError, ApplyError) as error:
-            problems.append(str(error) if isinstance(error, ProtectionError) else f"{path}: {error}")
+        except ProtectionError as error:
+            problems.append(str(error))
+        except ApplyError as error:
+            problems.append(f"{path}: {error}")
+            cause = error
     if problems:
-        raise ProtectionError(f"failed to restore OADP secrets: {'; '.join(problems)}")
+        raise ProtectionError(f"failed to restore OADP secrets: {'; '.join(problems)}") from cause
 
 
 def restore_application(client: Client, directory: Path) -> None:

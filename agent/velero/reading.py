@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from agent.kube import Client, Object, errors
-from agent.kube.manifests import decode_config_map
+from agent.kube.manifests import decode_config_map, describe_binary_values
 from agent.velero.content import Content, find_flaws, select_content
 from agent.velero.messages import READING_BACKUPS_FAILED
 from agent.velero.names import CONFIG_MAP
@@ -41,17 +42,26 @@ def read_content(client: Client, references: Iterable[Reference]) -> Content:
     Raises ContentError with everything that is wrong: a ConfigMap is missing, a document can not be read, an object
     could never be used. Raises transient ApiErrors.
     """
-    content, problems = collect_content(client, references)
-    problems += find_flaws(content)
-    if problems:
+    found = collect_content(client, references)
+    if problems := [*found.problems, *find_flaws(found.content)]:
         raise ContentError(problems)
-    return content
+    return found.content
 
 
-def collect_content(client: Client, references: Iterable[Reference]) -> tuple[Content, list[str]]:
-    """Return what can be read, and a text for each ConfigMap or document that can not. Raises transient ApiErrors."""
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What can be read, a text for each ConfigMap or document that can not, and one for what is not looked at."""
+
+    content: Content
+    problems: list[str]
+    warnings: list[str]
+
+
+def collect_content(client: Client, references: Iterable[Reference]) -> Collected:
+    """Read the ConfigMaps. Raises transient ApiErrors."""
     objects: list[Object] = []
     problems: list[str] = []
+    warnings: list[str] = []
     for reference in dict.fromkeys(references):
         try:
             config_map = client.get(CONFIG_MAP, reference.name, reference.namespace)
@@ -67,4 +77,5 @@ def collect_content(client: Client, references: Iterable[Reference]) -> tuple[Co
             found, wrong = decode_config_map(config_map)
             objects += found
             problems += [f"failed to decode file: {problem}" for problem in wrong]
-    return select_content(objects), problems
+            warnings += describe_binary_values(config_map)
+    return Collected(select_content(objects), problems, warnings)

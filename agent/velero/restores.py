@@ -13,7 +13,7 @@ from pathlib import Path
 
 from agent.kube import Client, Object, errors
 from agent.velero.content import get_name
-from agent.velero.evidence import Investigation
+from agent.velero.evidence import Investigation, report_failure
 from agent.velero.failures import join_failures
 from agent.velero.locations import Locations
 from agent.velero.messages import FAILED_RESTORES, RESTORE_IN_PROGRESS, RESTORING, failure_occurred, in_wave
@@ -56,6 +56,7 @@ def run_restores(run: RestoreRun, groups: Sequence[Sequence[Object]]) -> Outcome
             if not isinstance(outcome, Done):
                 return outcome
     except RefusedError as error:
+        run.report(report_failure(RESTORE, error.failure))
         return Failed(join_failures(FAILED_RESTORES, [error.failure]))
     except errors.Closed:
         raise

@@ -8,6 +8,7 @@ import time
 from agent.kube import Client
 from sandbox.cluster.config import ClusterConfig
 from sandbox.cluster.first_boot import fill_cluster
+from sandbox.cluster.kubelet.certificates import ensure_certificates
 from sandbox.cluster.kubelet.kubelet import Kubelet
 from sandbox.cluster.kubelet.node import NodeObject
 from sandbox.cluster.kubelet.server import API_SERVER_USER, KubeletServer
@@ -105,6 +106,7 @@ class Cluster:
         certificate, key = self._pki.issue_client(API_SERVER_USER, ())
         write_private(self.config.run_directory / "kubelet-client.crt", certificate)
         write_private(self.config.run_directory / "kubelet-client.key", key)
+        ensure_certificates(self._pki, self.config.node_root, self.config.node_name)
 
     def _start_parts(self) -> None:
         self._kubelet = Kubelet(self.client, self.config)

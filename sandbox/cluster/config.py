@@ -73,7 +73,7 @@ class ClusterConfig(BaseModel):
     operator_seconds: float = Field(gt=0, default=0.4)
     """How long each ClusterOperator takes to become available after a start."""
     pivoted: bool = False
-    """Whether the booted stateroot was made by an upgrade; `never-healthy-after-pivot` only concerns those."""
+    """Whether an upgrade has just led into the booted stateroot; `never-healthy-after-pivot` only concerns those."""
 
     @classmethod
     def for_node_root(cls, node_root: Path, **values: object) -> ClusterConfig:

@@ -20,12 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from hostops.files import read_json, write_json
-from sandbox.faults import Faults
 
 STATE = Path("/run/sandbox-containers")
-FAULTS = Path("/sandbox/control/faults.json")
 PODMAN = "/usr/bin/podman"
-ETCD_CLIENTS = "http://127.0.0.1:2379"
+ETCD_PORT = 2379
+ETCD_CLIENTS = f"http://127.0.0.1:{ETCD_PORT}"
 """Fixed by the callers; of several nodes on one machine only one at a time can have it."""
 
 ETCD_PATIENCE_SECONDS = 300.0
@@ -100,10 +99,33 @@ def run(arguments: list[str]) -> int:
     if request.command[:1] == ["etcd"]:
         return _start_etcd(request)
     if request.name == "recert":
-        from sandbox.node.recert.run import run_recert
-
-        return run_recert(Path(request.environment["RECERT_CONFIG"]), request.locate, Faults(FAULTS))
+        return _run_recert(request)
     return _run_program(request)
+
+
+def _run_recert(request: Request) -> int:
+    """recert as a process of its own: like a container it goes on when `podman run` is killed, and ends by itself."""
+    volumes = {str(target): str(source) for target, source in request.volumes.items()}
+    values = {"name": request.name, "image": request.image, "flags": sorted(request.flags), "volumes": volumes}
+    command = [sys.executable, "-m", "sandbox.node.recert", json.dumps(values), request.environment["RECERT_CONFIG"]]
+    process = _spawn(request, command)
+    with _log_file(request.name).open(errors="replace") as log:
+        code = process.wait()
+        sys.stdout.write(log.read())
+    return code if code >= 0 else 128 - code
+
+
+def begin(request: Request) -> None:
+    """Note the start of a container that keeps its own notes, this process."""
+    _remember(request, os.getpid(), "running", 0)
+
+
+def finish(request: Request, code: int) -> None:
+    """Note the end of such a container."""
+    if "rm" in request.flags:
+        _forget(request.name)
+    else:
+        _remember(request, 0, "exited", code)
 
 
 def _start_etcd(request: Request) -> int:
@@ -120,7 +142,7 @@ def _start_etcd(request: Request) -> int:
     while True:
         process = _spawn(request, command)
         while process.poll() is None:
-            if _answers(f"{ETCD_CLIENTS}/health"):
+            if _answers(f"{ETCD_CLIENTS}/health") and _listens(process.pid, ETCD_PORT):
                 _remember(request, process.pid, "running", 0)
                 sys.stdout.write(f"{request.name}\n")
                 return 0
@@ -196,9 +218,13 @@ def main(arguments: list[str]) -> int:
         except ValueError as error:
             sys.stderr.write(f"Error: {error}\n")
             return 125
+    if verb == "container":
+        verb, *words = words
     names = [word for word in words if not word.startswith("-") and _state_file(word).exists()]
     if not names:
         os.execv(PODMAN, ["podman", *arguments])  # noqa: S606
+    if verb == "exists":
+        return 0
     if verb == "inspect":
         sys.stdout.write(json.dumps([_read(name) for name in names]) + "\n")
     for name in names:
@@ -264,6 +290,20 @@ def _answers(url: str) -> bool:
             return bool(response.status == 200)
     except (urllib.error.URLError, OSError):
         return False
+
+
+def _listens(pid: int, port: int) -> bool:
+    """Whether it is this process that has the port, and not one of another node of this machine."""
+    listening = "0A"
+    sockets = set()
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, local, _, state, *rest = line.split()
+        if state == listening and int(local.rpartition(":")[2], 16) == port:
+            sockets.add(f"socket:[{rest[5]}]")
+    try:
+        return any(str(link.readlink()) in sockets for link in Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        return False  # it has ended, or closed something this instant
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ class Identity:
     cluster_id: str
     infra_id: str
     version: str
+    seed: bool = False
+    """A node that becomes a seed: backups and storage are not configured."""
 
     @classmethod
     def make(cls, version: str, *, cluster_name: str = "sno1", seed: bool = False) -> Identity:
@@ -36,6 +38,7 @@ class Identity:
             cluster_id=str(uuid.uuid4()),
             infra_id=f"{cluster_name}-{uuid.uuid4().hex[:5]}",
             version=version,
+            seed=seed,
         )
 
     @classmethod

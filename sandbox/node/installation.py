@@ -31,7 +31,6 @@ _UNITS = {
         Description=Kubernetes Kubelet
         Wants=crio.service network-online.target
         After=crio.service NetworkManager-wait-online.service nodeip-configuration.service
-        After=installation-configuration.service
 
         [Service]
         Type=simple
@@ -105,6 +104,11 @@ def _etc_files(identity: Identity, registry: str) -> dict[str, str]:
             [[registry]]
             location = "{registry}"
             insecure = true
+
+            [[registry]]
+            prefix = "quay.io/edge-infrastructure"
+            location = "{registry}/edge-infrastructure"
+            insecure = true
         """,
         "containers/policy.json": '{"default": [{"type": "insecureAcceptAnything"}]}\n',
         "mco/proxy.env": "# Proxy environment variables will be populated in this file.\n",
@@ -169,6 +173,9 @@ def _write_var(var: Path, identity: Identity, registry: str) -> None:
         "#!/usr/bin/bash\n# Writes the dnsmasq configuration of a single node; the sandbox resolves by /etc/hosts.\n",
     )
     script.chmod(0o755)
+    program = var / "usrlocal/bin/lca-cli"
+    _write(program, '#!/usr/bin/bash\n# One executable on a real node.\nexec /sandbox/bin/lca-node "$@"\n')
+    program.chmod(0o755)
 
 
 def _write(path: Path, text: str) -> None:

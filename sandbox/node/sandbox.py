@@ -33,6 +33,8 @@ Say = Callable[[str], None]
 """Takes a line about progress."""
 
 UP_SECONDS = 180.0
+BOOT_SECONDS = 180.0
+"""A boot is over when all units are started, the configuration after a pivot included."""
 DOWN_SECONDS = 60.0
 
 
@@ -70,6 +72,7 @@ class Sandbox:
         if self.start(owner_pid):
             say("booting")
         self.wait_ready()
+        self._publish_recert()
         say("waiting for the upgrade agent")
         wait_idle(self.layout.kubeconfig, UP_SECONDS)
 
@@ -88,6 +91,19 @@ class Sandbox:
                     make_node(self.layout, identity, registry)
                 except CommandError as error:
                     raise SandboxError(f"installing the node failed at `{' '.join(error.argv)}`: {error}") from error
+
+    def _publish_recert(self) -> None:
+        """Have the image of recert where the node gets it from: its own registry, which stands in for the original."""
+        from hostops.runner import CommandError, HostRunner
+        from sandbox.node.payload import publish_recert
+        from sandbox.node.ports import Ports
+
+        if self.faults.active("registry-down") is not None:
+            return
+        try:
+            publish_recert(HostRunner(), self.layout.directory, Ports.read(self.layout.ports_file).registry)
+        except CommandError as error:
+            raise SandboxError(f"publishing recert failed at `{' '.join(error.argv)}`: {error}") from error
 
     def start(self, owner_pid: int | None = None) -> bool:
         """Start the supervisor, which boots the node; False if it runs already."""
@@ -148,7 +164,7 @@ class Sandbox:
         ask_supervisor(self.layout, do="power-loss" if power_loss else "reboot", stateroot=stateroot)
         self.wait_booted(after=boots)
 
-    def wait_booted(self, after: int = 0, timeout_seconds: float = DOWN_SECONDS) -> None:
+    def wait_booted(self, after: int = 0, timeout_seconds: float = BOOT_SECONDS) -> None:
         """Return when the node was booted more than `after` times and all its units are started."""
         deadline = time.monotonic() + timeout_seconds
         watch = DirectoryWatch(self.layout.control, {self.layout.state_file.name})
@@ -189,6 +205,7 @@ class Sandbox:
             "running": running,
             **state,
             "cluster_ready": running and self.layout.cluster_ready.exists(),
+            "registry": self._registry,
             "deployments": deployments,
             "units": list_units(self.layout) if running else [],
             "faults": self.faults.all(),
@@ -218,6 +235,14 @@ class Sandbox:
     def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run `command` on the node and capture its output. Raises NotRunningError, CalledProcessError."""
         return subprocess.run(self.exec_argv(command), capture_output=True, text=True, check=check)
+
+    @property
+    def _registry(self) -> str | None:
+        """Address of the container registry."""
+        try:
+            return f"127.0.0.1:{read_json(self.layout.ports_file)['registry']}"
+        except FileNotFoundError:
+            return None
 
     # -- plumbing ----------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""A proxy that cuts connections in the middle of an answer."""
+"""Registries as nobody wants them: one that cuts connections in the middle of an answer, one that never answers."""
 
 from __future__ import annotations
 
@@ -59,3 +59,19 @@ class FlakyProxy:
         with self._lock:
             self._cuts_left -= 1
             return self._cuts_left >= 0
+
+
+class SilentServer:
+    """Accepts connections and never says anything."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._listener.close()

@@ -19,9 +19,7 @@ class Storage:
         directory.mkdir(parents=True, exist_ok=True)
         lines = ("[storage]", 'driver="overlay"', f'graphroot="{directory}/graph"', f'runroot="{directory}/runroot"')
         (directory / "storage.conf").write_text("\n".join(lines))
-        settings = directory / "home/.config/containers"  # the only place where skopeo looks besides /etc
-        settings.mkdir(parents=True, exist_ok=True)
-        (settings / "registries.conf").write_text(f'[[registry]]\nlocation="{registry.address}"\ninsecure=true\n')
+        self.trust(registry.address)
         (directory / "auth.json").write_text('{"auths":{}}')
         self.authfile = str(directory / "auth.json")
 
@@ -31,6 +29,12 @@ class Storage:
             "CONTAINERS_STORAGE_CONF": str(self.directory / "storage.conf"),
             "HOME": str(self.directory / "home"),
         }
+
+    def trust(self, address: str) -> None:
+        """Use plain HTTP for the registry at `address`, and for no other."""
+        settings = self.directory / "home/.config/containers"  # the only place where skopeo looks besides /etc
+        settings.mkdir(parents=True, exist_ok=True)
+        (settings / "registries.conf").write_text(f'[[registry]]\nlocation="{address}"\ninsecure=true\n')
 
     def reference(self, name: str) -> str:
         return f"{self.registry.address}/{name}"

@@ -11,11 +11,13 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from hostops.hostroot import HostRoot
 from hostops.runner import HostRunner
 from hostops.scopes import Scope
+from sandbox.node.inside import set_default
 
 STANDIN_NAMES = ("chcon", "crictl", "mount", "ostree", "rpm-ostree", "systemctl", "systemd-run")
 
@@ -45,6 +47,7 @@ class ScratchNode:
         (self.run / "ostree-booted").touch()
         (self.run / "commands").touch()
         shutil.copy(Path(__file__).with_name("standin"), self.run / "bin/standin")
+        shutil.copy(set_default.__file__, self.run / "set_default.py")
         for name in STANDIN_NAMES:
             (self.run / "bin" / name).symlink_to("standin")
 
@@ -57,7 +60,7 @@ class ScratchNode:
         words = ["bwrap", "--die-with-parent", "--unshare-pid", "--info-fd", str(writer)]
         for source, target in binds.items():
             words += ["--bind", str(source), target]
-        words += ["--ro-bind", "/usr", "/usr", "--ro-bind", "/sys", "/sys"]
+        words += ["--ro-bind", "/usr", "/usr", "--ro-bind", "/sys", "/sys", "--ro-bind", sys.base_prefix, "/run/python"]
         words += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
         words += ["bash", "-c", "echo up >/run/up; exec sleep infinity"]
         os.mkfifo(self.run / "up")
@@ -87,7 +90,9 @@ class ScratchNode:
         """Add a second deployment, behind the booted one."""
         sysroot = f"--sysroot={self.sysroot}"
         call("ostree", "admin", sysroot, "os-init", stateroot)
-        call("ostree", "admin", sysroot, "deploy", f"--os={stateroot}", "--no-prune", "--not-as-default", self.commit)
+        # Of deployments that differ in nothing, ostree can not change the order.
+        words = [f"--os={stateroot}", "--no-prune", "--not-as-default", f"--karg-append=in={stateroot}", self.commit]
+        call("ostree", "admin", sysroot, "deploy", *words)
 
     @property
     def init_pid(self) -> str:

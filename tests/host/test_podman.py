@@ -7,6 +7,7 @@ from hostops.imagecleanup import CleanupReport, clean_up_images
 from hostops.podman import Podman
 from hostops.runner import CommandError, HostRunner
 from hostops.skopeo import InspectError, Skopeo, parse_inspection
+from tests.host.flaky import FlakyProxy, SilentServer
 
 podman = Podman(HostRunner())
 
@@ -52,6 +53,23 @@ def test_inspect_of_a_remote_image_returns_labels_without_pulling(storage):
 def test_inspect_of_an_absent_image_raises(storage):
     with pytest.raises(CommandError, match="manifest unknown"):
         Skopeo(HostRunner()).inspect(storage.reference("org/none:1"), storage.authfile)
+
+
+def test_inspect_through_a_registry_that_breaks_off_raises_and_works_the_next_time(storage):
+    image = storage.push("org/cut:1", {"f": b"x"}, {"large": "x" * 9000})
+    with FlakyProxy(storage.registry.address, cuts=1, after_bytes=8000) as proxy:
+        storage.trust(proxy.address)
+        image = image.replace(storage.registry.address, proxy.address)
+        with pytest.raises(CommandError, match="unexpected EOF"):
+            Skopeo(HostRunner()).inspect(image, storage.authfile)
+        assert Skopeo(HostRunner()).inspect(image, storage.authfile).labels["large"] == "x" * 9000
+
+
+def test_inspect_of_a_registry_that_never_answers_ends(storage):
+    with SilentServer() as server:
+        storage.trust(server.address)
+        with pytest.raises(CommandError, match=r"timed out after 2 s$"):
+            Skopeo(HostRunner()).inspect(f"{server.address}/org/none:1", storage.authfile, timeout_seconds=2)
 
 
 def test_inspection_of_a_newer_skopeo_brings_the_sizes():

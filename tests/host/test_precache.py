@@ -48,6 +48,13 @@ def test_precache_with_an_unknown_image_pulls_the_rest_and_fails(node, images, p
     assert progress_of(node) == {"total": 6, "pulled": 5, "failed": 1, "failed_pulls": [unknown]}
 
 
+def test_precache_from_a_registry_that_refuses_names_every_image(node):
+    images = [f"127.0.0.1:1/org/image{number}:1" for number in range(2)]
+    with pytest.raises(ProgramError, match=r"^failed to pre-cache one or more images: 127\.0\.0\.1:1/org/image"):
+        run(node, images)
+    assert sorted(progress_of(node)["failed_pulls"]) == images
+
+
 def test_precache_as_best_effort_ends_well_with_an_unknown_image(node, images, publisher):
     run(node, [publisher.reference("precache/none:1"), images[0]], best_effort=True)
     assert progress_of(node)["failed"] == 1

@@ -7,6 +7,7 @@ import pytest
 
 from agent.node.stateroot.setup import SETUP_STATEROOT
 from hostops.rpmostree import RpmOstree
+from tests.host.flaky import FlakyProxy
 from tests.host.scratchnode import ScratchNode, call
 from tests.host.seedimage import ETC, INFO, VAR, VERSION, SeedFiles, build_seed, pack
 from tests.host.stateroot_run import CRYPTO, finish_run, start_run
@@ -206,6 +207,38 @@ def test_setup_with_a_registry_that_is_away_tells_so(setup_node, publisher):
     assert "connection refused" in log
 
 
+@pytest.fixture
+def make_cut_image(setup_node, registry, image):
+    """The seed image as seen through a registry that breaks answers off; call it inside the proxy's `with`."""
+
+    def make(proxy):
+        setup_node.trust_registry(proxy.address)
+        return image.replace(registry.address, proxy.address)
+
+    return make
+
+
+def test_setup_through_a_registry_that_breaks_off_tries_again(setup_node, registry, make_cut_image):
+    with FlakyProxy(registry.address, cuts=3, after_bytes=4096) as proxy:
+        code, log = run(setup_node, make_cut_image(proxy))
+        assert code == 0, log
+        assert proxy.cuts_left < 0
+    assert stored_images(setup_node) == ""
+
+
+def test_setup_through_a_registry_that_always_breaks_off_fails_and_changes_nothing(
+    setup_node, registry, make_cut_image
+):
+    before = snapshot(setup_node)
+    with FlakyProxy(registry.address, cuts=10_000, after_bytes=4096) as proxy:
+        code, log = run(setup_node, make_cut_image(proxy))
+    assert code == 1
+    assert "failed to pull seed image: failed to pull image: " in log
+    assert log.count("run: podman pull") == 5
+    assert snapshot(setup_node) == before
+    assert stored_images(setup_node) == ""
+
+
 def test_setup_with_a_pull_secret_uses_it_and_removes_it(setup_node, image):
     (setup_node.root.path("/var/lib/kubelet/config.json")).unlink()
     code, log = run(setup_node, image, pull_secret='{"auths":{"x":{"auth":"aHVudGVyMg=="}}}')
@@ -284,3 +317,16 @@ def test_setup_without_space_fails_clearly_and_succeeds_once_there_is_some(small
     code, log = run(small_node, image)
     assert code == 0, log
     assert (small_node.stateroot_folder(STATEROOT) / "var/large").stat().st_size == 80 * 1024**2
+
+
+def test_setup_on_a_disk_that_fills_up_while_deploying_fails_clearly_and_leaves_nothing(small_node, publisher, seed):
+    before = snapshot(small_node)
+    fill = "case $2 in deploy) dd if=/dev/zero of=/sysroot/filler bs=64k 2>/dev/null;; esac"
+    small_node.break_command("ostree admin", fill)
+    image = seed.push(publisher, "org/filling:1")
+    code, log = run(small_node, image)
+    assert code == 1
+    assert re.search(r"failed ostree admin deploy: .*/sysroot has only \d+ bytes left", log, re.DOTALL)
+    (small_node.sysroot / "filler").unlink()
+    assert snapshot(small_node) == before
+    assert stored_images(small_node) == ""

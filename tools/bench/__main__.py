@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 from collections.abc import Iterator, Sequence
 
@@ -11,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tools.bench import subjects
-from tools.bench.measure import Figure
+from tools.bench.measure import Figure, compile_sources
 
 COLUMNS = ("what", "median", "p95", "floor", "median of the floor", "ratio")
 
@@ -33,21 +34,19 @@ def main(markdown: bool, names: tuple[str, ...]) -> None:
 
 def take_figures(names: Sequence[str]) -> Iterator[Figure]:
     """Measure one subject after the other, saying which."""
+    compile_sources()
     for name in names:
-        click.echo(f"measuring {name} ...", err=True)
+        load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+        click.echo(f"measuring {name} on {os.cpu_count()} processors, load {load} ...", err=True)
         yield from importlib.import_module(f"{subjects.__name__}.{name}").measure()
 
 
 def row_of(figure: Figure) -> tuple[str, ...]:
     """Write a figure as the cells of its row."""
-    return (
-        figure.name,
-        f"{figure.median:.2f} {figure.unit}",
-        f"{figure.p95:.2f} {figure.unit}",
-        figure.floor_name,
-        f"{figure.floor_median:.2f} {figure.unit}",
-        f"{figure.ratio:.2f}",
-    )
+    ours = (figure.name, f"{figure.median:.2f} {figure.unit}", f"{figure.p95:.2f} {figure.unit}")
+    if not figure.floor_samples:
+        return (*ours, "-", "-", "-")
+    return (*ours, figure.floor_name, f"{figure.floor_median:.2f} {figure.unit}", f"{figure.ratio:.2f}")
 
 
 def format_markdown(rows: Sequence[Sequence[str]]) -> str:

@@ -16,6 +16,7 @@ from agent.pivot.decided import RollbackDecision
 from agent.pivot.saved import SAVED_PATH, SavedResource
 from agent.pivot.watchdog import call_off
 from crds.imagebasedupgrade import Annotation
+from hostops.reboot import Rebooter
 from hostops.runner import CommandError
 
 logger = logging.getLogger(__name__)
@@ -49,9 +50,13 @@ def remove_warning(context: StageContext) -> None:
 
 
 def remove_saved_resource(context: StageContext) -> None:
-    """Forget the copy that was saved for a reboot: restored later, it would bring a finished upgrade back."""
+    """Forget the copy that was saved for a reboot, and the request for one.
+
+    The copy, restored later, would bring a finished upgrade back; the request would be taken for that of the next one.
+    """
     try:
         SavedResource(context.ports.root).remove()
+        Rebooter(context.ports.runner, context.ports.root).withdraw()
     except OSError as error:
         raise PartError(f"removing {SAVED_PATH} failed: {error}") from error
 

@@ -1,122 +1,90 @@
-"""Checks the manifests of `spec.extraManifests` by dry runs on the cluster (prep.md 4.4.3)."""
+"""Checks the manifests of `spec.extraManifests` by dry runs on the cluster (prep.md 4.4.3).
+
+Most users have dozens, which takes one go. A trial that takes longer is interrupted, and its state lies in the
+workspace until the next pass goes on with it; it starts over when one of the ConfigMaps has changed meanwhile.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import logging
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from agent.ibu.itineraries import StageContext
-from agent.ibu.prep.findings import Findings
-from agent.kube import Client, Kind, Object, errors
-from agent.kube.manifests import ApplyError, WaveError, apply_manifest, decode_config_map, group_by_wave
+from agent.ibu.manifests.config_maps import read_extra_manifests
+from agent.ibu.ports import WORKSPACE
+from agent.ibu.prep.findings import BoundedTexts, Findings
+from agent.ibu.prep.trial import NAMESPACE, TrialState, advance_trial, plan_trial
+from agent.kube.manifests import WaveError, group_by_wave
+from hostops.files import read_json, remove_durably, write_json
 
-CONFIG_MAP = Kind("", "v1", "ConfigMap")
-NAMESPACE = Kind("", "v1", "Namespace")
-DEFAULT_NAMESPACE = "default"
-_DISALLOWED = {
-    Kind("machineconfiguration.openshift.io", "v1", "MachineConfig"),
-    Kind("operators.coreos.com", "v1alpha1", "ClusterServiceVersion"),
-    Kind("operators.coreos.com", "v1alpha1", "InstallPlan"),
-    Kind("operators.coreos.com", "v1alpha1", "Subscription"),
-}
+log = logging.getLogger(__name__)
+
+STATE_FILE = f"{WORKSPACE}/manifest_trial.json"
+SECONDS_IN_ONE_GO = 10.0
 
 
-def check_extra_manifests(context: StageContext) -> Findings:
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """The trial goes on in the next pass: so many of so many objects have been tried."""
+
+    tried: int
+    total: int
+
+
+def check_extra_manifests(context: StageContext, seconds: float = SECONDS_IN_ONE_GO) -> Findings | Unfinished:
     """Return problems that stop Prep and warnings about what the cluster would refuse as it is now.
 
     Nothing is created, also no namespace: objects for a namespace that is only in the manifests are tried in `default`.
-    Raises transient ApiErrors.
+    The workspace must exist. Raises transient ApiErrors and OSError.
     """
-    findings = Findings()
-    objects = _read_objects(context, findings)
+    found = read_extra_manifests(context.ports.client, context.cr.spec.extra_manifests)
+    findings = Findings([*found.unavailable, *found.undecodable], found.ignored)
     try:
-        ordered = [obj for group in group_by_wave(objects) for obj in group]
+        ordered = [obj for group in group_by_wave(found.objects) for obj in group]
     except WaveError as error:
         return Findings([*findings.problems, f"failed to sort and group manifests: {error}"])
+    state_file = _StateFile(context.ports.root.path(STATE_FILE), found.sources)
+    state = state_file.read()
     with context.ports.connect_admin() as admin:
-        trial = _Trial(admin, {ns["metadata"]["name"] for ns in admin.list(NAMESPACE)})
-        for obj in ordered:
-            trial.check(obj, findings)
+        plan = list(plan_trial(ordered, (ns["metadata"]["name"] for ns in admin.list(NAMESPACE))))
+        complete = False
+        try:
+            complete = advance_trial(admin, plan, state, seconds)
+        finally:
+            if complete:
+                state_file.remove()
+            else:
+                state_file.write(state)
+    if not complete:
+        return Unfinished(state.tried, len(plan))
+    findings.problems += state.problems.list_with_rest()
+    findings.warnings += state.warnings.list_with_rest()
     return findings
 
 
-def _read_objects(context: StageContext, findings: Findings) -> list[Object]:
-    objects: list[Object] = []
-    for reference in dict.fromkeys(context.cr.spec.extra_manifests):
+class _StateFile:
+    """The state of an interrupted trial of some ConfigMaps."""
+
+    def __init__(self, path: Path, sources: list[list[str]]) -> None:
+        self._path = path
+        self._source = sources
+
+    def read(self) -> TrialState:
+        """Return the state to go on with; a fresh one when there is none, or none of these ConfigMaps."""
         try:
-            config_map = context.ports.client.get(CONFIG_MAP, reference.name, reference.namespace)
-        except errors.NotFound as error:
-            findings.problems.append(
-                f"the extraManifests configMap is not found, error: failed to get configMap {error}. "
-                "Please create the configMap."
-            )
-        except errors.Transient:
-            raise
-        except errors.ApiError as error:
-            text = f"failed to get configMaps to export extraManifest to dir: failed to get configMap {error}"
-            findings.problems.append(text)
-        else:
-            decoded, problems = decode_config_map(config_map)
-            objects += decoded
-            findings.problems += problems
-    return objects
+            stored = read_json(self._path)
+            if stored["source"] == self._source:
+                problems, warnings = BoundedTexts(**stored["problems"]), BoundedTexts(**stored["warnings"])
+                return TrialState(int(stored["tried"]), problems, warnings)
+        except FileNotFoundError:
+            pass
+        except (ValueError, TypeError, KeyError) as error:
+            log.warning("the trial of the extra manifests starts over", extra={"reason": str(error)})
+        return TrialState()
 
+    def write(self, state: TrialState) -> None:
+        write_json(self._path, {"source": self._source, **asdict(state)}, durable=False)
 
-@dataclass(slots=True)
-class _Trial:
-    """One run over the manifests, in the order in which they will be applied."""
-
-    admin: Client
-    existing: set[str]
-    added: set[str] = field(default_factory=set)
-
-    def check(self, obj: Object, findings: Findings) -> None:
-        kind = Kind.of(obj)
-        metadata = obj.get("metadata") or {}
-        name, namespace = metadata.get("name"), metadata.get("namespace") or ""
-        label = f"{kind.kind}[{name}]"
-        if not name or not isinstance(name, str):
-            findings.problems.append(f"{kind.kind} resource name is empty")
-        elif kind in _DISALLOWED:
-            findings.problems.append(f"{label} in extramanifests is not allowed")
-        elif kind == NAMESPACE:
-            self.added.add(name)
-        elif namespace and namespace not in {DEFAULT_NAMESPACE, *self.existing, *self.added}:
-            findings.warnings.append(
-                f"{label} - namespace {namespace} not found on cluster or not added in configmap in right order"
-            )
-        else:
-            self._try(obj, label, namespace, findings)
-
-    def _try(self, obj: Object, label: str, namespace: str, findings: Findings) -> None:
-        try:
-            if namespace in self.added - self.existing:
-                self._try_elsewhere(obj)
-            else:
-                apply_manifest(self.admin, obj, dry_run=True)
-        except ApplyError as error:
-            match error.cause:
-                case errors.Transient():
-                    raise error.cause from error
-                case errors.KindNotServed():
-                    findings.warnings.append(f"{label} - CRD not deployed on cluster")
-                case cause if cause and _is_refusal(cause):
-                    findings.warnings.append(f"{label} - dryrun failed in namespace {namespace}: {error}")
-                case _:
-                    findings.problems.append(f"failed to validate manifest with dryrun: {error}")
-
-    def _try_elsewhere(self, obj: Object) -> None:
-        """Try a new object of a namespace that does not exist yet where one does: the schema is the same."""
-        moved = {**obj, "metadata": {**obj["metadata"], "namespace": DEFAULT_NAMESPACE}}
-        try:
-            self.admin.create(moved, dry_run=True)
-        except errors.AlreadyExists:
-            return
-        except errors.ApiError as error:
-            text = f"failed to create manifest {obj['kind']} called {obj['metadata']['name']}: {error}"
-            raise ApplyError(text, error) from error
-
-
-def _is_refusal(error: errors.ApiError) -> bool:
-    """Tell whether the server looked at the object and said no; a webhook may say so with any code."""
-    denied = "admission webhook" in str(error) and "denied the request" in str(error)
-    return denied or isinstance(error, errors.Invalid | errors.BadRequest)
+    def remove(self) -> None:
+        remove_durably(self._path)

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 WARNING_CHARACTERS = 32 * 1024
 """An object holds 256 KiB of annotations in all."""
 
+KEPT_CHARACTERS = 64 * 1024
+"""More than a condition or the annotation can show."""
+
 
 @dataclass(slots=True)
 class Findings:
@@ -19,6 +22,25 @@ class Findings:
     def add(self, prefix: str, problems: Iterable[str]) -> None:
         """Append problems, each below what was being validated."""
         self.problems += [f"{prefix}{problem}" for problem in problems]
+
+
+@dataclass(slots=True)
+class BoundedTexts:
+    """Texts of which only as many are kept as can be shown; of the others it is known how many there were."""
+
+    kept: list[str] = field(default_factory=list)
+    dropped: int = 0
+
+    def add(self, text: str) -> None:
+        """Keep or count a text."""
+        if self.kept and sum(map(len, self.kept)) + len(text) > KEPT_CHARACTERS:
+            self.dropped += 1
+        else:
+            self.kept.append(text)
+
+    def list_with_rest(self) -> list[str]:
+        """Return the texts that are kept, and one that counts the others."""
+        return [*self.kept, f"and {self.dropped} more"] if self.dropped else self.kept
 
 
 def join_bounded(texts: Sequence[str], limit: int = WARNING_CHARACTERS) -> str:

@@ -8,6 +8,7 @@ from agent.ibu import messages
 from agent.ibu.health.waiting import await_health
 from agent.ibu.itineraries import StageContext
 from agent.ibu.ports import WORKSPACE
+from agent.ibu.prep.extra_manifests import Unfinished, check_extra_manifests
 from agent.ibu.prep.findings import Findings, join_bounded
 from agent.ibu.prep.job_state import launches_job, launches_stateroot, observe_jobs
 from agent.ibu.prep.job_steps import build_stateroot, precache_images
@@ -38,9 +39,16 @@ def validate(context: StageContext) -> Outcome:
     if target is None:
         return Failed("container storage mountpoint target not found")
     _make_workspace(context)
-    spec = check_spec(context)
+    # First: it may take several passes, and what comes after it runs in the last one only.
+    extra = check_extra_manifests(context) if context.cr.spec.extra_manifests else Findings()
+    if isinstance(extra, Unfinished):
+        text = f"{messages.IN_PROGRESS}: {extra.tried} of {extra.total} extra manifests are validated"
+        return Wait(text, timedelta(0))
+    spec = check_spec(context, extra)
     findings = Findings(warnings=list(spec.findings.warnings))
     findings.add(_SPEC, spec.findings.problems)
+    if not findings.problems:
+        _show_warnings(context, findings)  # also when the seed image turns out not to fit
     if spec.version_fits:
         seed = check_seed_image(context, target)
         findings.add(_SEED, seed.problems)
@@ -53,8 +61,7 @@ def validate(context: StageContext) -> Outcome:
         return Failed(f"{_SPEC}failed to validate oadp configMap: {error}")
     if awaited:
         return Wait(f"{messages.IN_PROGRESS}: waiting for Velero to delete stale Backups {awaited}", DELETION_POLL)
-    if findings.warnings:
-        context.resource.annotate(Annotation.VALIDATION_WARNING, join_bounded(findings.warnings))
+    _show_warnings(context, findings)
     return Done()
 
 
@@ -62,6 +69,11 @@ def make_room(context: StageContext) -> Outcome:
     """Remove images that nobody needs while the container storage is fuller than the threshold."""
     free_container_storage(context.cr, context.ports)
     return Done()
+
+
+def _show_warnings(context: StageContext, findings: Findings) -> None:
+    if findings.warnings:
+        context.resource.annotate(Annotation.VALIDATION_WARNING, join_bounded(findings.warnings))
 
 
 def _make_workspace(context: StageContext) -> None:

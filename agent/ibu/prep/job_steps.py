@@ -9,7 +9,6 @@ from typing import Any
 from agent.ibu import messages
 from agent.ibu.itineraries import StageContext
 from agent.ibu.ports import WORKSPACE, Ports
-from agent.ibu.prep.image_list import MAX_LIST_BYTES, get_registry, needs_override, override_registry
 from agent.ibu.prep.job_state import JobState, read_job
 from agent.ibu.prep.jobs import (
     DEPLOYMENT_NAME,
@@ -29,6 +28,7 @@ from hostops.stateroots import stateroot_path
 from seeds.cluster import ClusterFactsError, list_mirror_sources
 from seeds.deployment import read_image_list
 from seeds.format import MANIFEST, SEED_DATA, SeedClusterInfo, SeedFormatError
+from seeds.registry import get_registry, needs_override, override_registry
 
 DEPLOYMENT = Kind("apps", "v1", "Deployment")
 POD = Kind("", "v1", "Pod")
@@ -38,6 +38,8 @@ IMAGE_LIST_FILE = "/var/tmp/containers.list"  # noqa: S108 - written by the stat
 PROGRESS_FILE = f"{WORKSPACE}/precache_status.json"
 # Events of the Jobs wake the controller; this is the safety net.
 JOB_POLL = timedelta(seconds=30)
+# A ConfigMap holds 1 MiB in all; leave room for its metadata.
+MAX_LIST_BYTES = 1_000_000
 _CAUSE_CHARACTERS = 1024
 
 
@@ -133,7 +135,11 @@ def _list_images(context: StageContext) -> list[str]:
     deployment = ports.client.get(DEPLOYMENT, "cluster-version-operator", "openshift-cluster-version")
     cluster_registry = get_registry(deployment["spec"]["template"]["spec"]["containers"][0]["image"])
     seed = _read_seed_info(context)
-    images = read_image_list(ports.root.path(IMAGE_LIST_FILE).read_text())
+    path = ports.root.path(IMAGE_LIST_FILE)
+    try:
+        images = read_image_list(path.read_text())
+    except UnicodeDecodeError as error:
+        raise SeedFormatError(f"failed to read pre-caching image file: {path}, {error}") from error
     override = needs_override(
         cluster_sources=list_mirror_sources(ports.client),
         seed_has_mirror=seed.mirror_registry_configured,

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
+from urllib.parse import quote
 
 from agent.ibu.itineraries import StageContext
+from agent.ibu.prep.at_once import map_at_once
 from agent.ibu.prep.findings import Findings
 from agent.kube import Client, Kind, Object, errors
 from agent.velero import content as rules
@@ -37,8 +40,10 @@ def check_oadp_content(context: StageContext) -> tuple[Findings, Content]:
         return findings, Content((), ())
     if problem := _check_data_protection(client):
         findings.add(_AVAILABILITY, [problem])
-    content, problems = collect_content(client, context.cr.spec.oadp_content)
-    findings.add(_CONFIG_MAPS, problems)
+    found = collect_content(client, context.cr.spec.oadp_content)
+    content = found.content
+    findings.add(_CONFIG_MAPS, found.problems)
+    findings.warnings += found.warnings
     if findings.problems:
         return findings, Content((), ())
     findings.add(_CONFIG_MAPS, _check_content(context, content))
@@ -86,17 +91,18 @@ def _check_data_protection(client: Client) -> str | None:
 
 def _check_content(context: StageContext, content: Content) -> Iterator[str]:
     client = context.ports.client
-    yield from (unnamed := rules.find_unnamed(content))
-    if unnamed:
+    unusable = rules.find_unusable(content)
+    yield from unusable
+    if unusable:
         return
-    for backup in content.backups:
-        yield from _dry_run(client, backup, "Backup", "backup")
+    for problems in map_at_once(partial(_dry_run, client, "Backup", "backup"), content.backups):
+        yield from problems
     malformed = list(rules.check_apply_labels(content))
     yield from malformed
     if not malformed:
         yield from _check_label_targets(context, content.backups)
-    for restore in content.restores:
-        yield from _dry_run(client, restore, "Restore", "Restore")
+    for problems in map_at_once(partial(_dry_run, client, "Restore", "Restore"), content.restores):
+        yield from problems
     unknown = list(rules.check_references(content))
     yield from unknown
     if not unknown and (unpaired := rules.check_pairing(content)):
@@ -109,20 +115,21 @@ def _check_content(context: StageContext, content: Content) -> Iterator[str]:
     yield from rules.check_time_limits(content)
 
 
-def _dry_run(client: Client, obj: Object, title: str, word: str) -> Iterator[str]:
+def _dry_run(client: Client, title: str, word: str, obj: Object) -> list[str]:
     try:
         client.create(obj, dry_run=True)
     except errors.AlreadyExists:
-        return
+        return []
     except errors.Invalid as error:
-        yield (
+        return [
             f"Invalid {title} {get_name(obj)} detected in configmap, error: {error}. "
             f"Please update the invalid {title} in configmap."
-        )
+        ]
     except errors.Transient:
         raise
     except errors.ApiError as error:
-        yield f"failed to create {word} with dry run: {error}"
+        return [f"failed to create {word} with dry run: {error}"]
+    return []
 
 
 def _check_label_targets(context: StageContext, backups: Sequence[Object]) -> Iterator[str]:
@@ -136,7 +143,7 @@ def _check_label_targets(context: StageContext, backups: Sequence[Object]) -> It
             try:
                 admin.request(
                     "PATCH",
-                    target.path,
+                    quote(target.path),
                     query={"dryRun": "All"},
                     body=label_patch(get_name(backup)),
                     content_type="application/merge-patch+json",

@@ -33,11 +33,13 @@ DEFAULT_AUTH_FILE = "/var/lib/kubelet/config.json"
 SEED_AUTH_FILE = f"{WORKSPACE}/seed-pull-secret"
 AUTH_KEY = ".dockerconfigjson"
 _SPACE_PLACES = ("/var/lib/containers", "/var/tmp", "/sysroot", "/boot")  # noqa: S108 - host folders to measure
-# What a registry, or skopeo before it asks one, says about a request that no repetition will help.
-_REFUSALS = re.compile(
-    r"manifest unknown|name unknown|unauthorized|authentication required|requested access .* is denied|denied:|"
-    r"invalid reference format|repository name must be|no image found|not found: not found|404 \(Not Found\)|"
-    r"certificate signed by unknown authority|unsupported transport",
+# Failures that pass by themselves: of the network, or of a registry that restarts or has too much to do. Whatever else
+# skopeo says is an answer.
+_PASSING = re.compile(
+    r"connection (refused|reset)|broken pipe|no route to host|network is unreachable|timeout|timed out|"
+    r"deadline exceeded|no such host|server misbehaving|temporary failure in name resolution|unexpected EOF|: EOF|"
+    r"HTTP status: (5\d\d|429)|service unavailable|bad gateway|gateway time-?out|internal server error|"
+    r"too ?many ?requests",
     re.IGNORECASE,
 )
 
@@ -85,9 +87,9 @@ def _inspect(ports: Ports, image: str, auth_file: str) -> RemoteImage:
         raise _LabelsError(str(error)) from error
     except CommandError as error:
         problem = _LabelsError(f"failed to inspect image: {error}")
-        if _REFUSALS.search(error.output):
-            raise problem from error
-        raise SeedUnavailableError(f"failed to validate seed image info: {problem}") from error
+        if _PASSING.search(str(error)):
+            raise SeedUnavailableError(f"failed to validate seed image info: {problem}") from error
+        raise problem from error
 
 
 @contextmanager

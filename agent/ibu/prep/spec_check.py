@@ -5,16 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from agent.ibu.itineraries import StageContext
-from agent.ibu.prep.extra_manifests import check_extra_manifests
+from agent.ibu.manifests.policies import COUNT_ANNOTATION, POLICY, PolicyError, check_count, extract_manifests
 from agent.ibu.prep.findings import Findings
 from agent.ibu.prep.oadp_check import check_oadp_content
-from agent.ibu.prep.policies import COUNT_ANNOTATION, PolicyError, check_count, extract_manifests
 from agent.ibu.prep.version import VersionError, check_seed_version
-from agent.kube import Client, Kind, errors
+from agent.kube import Client, errors
 from agent.velero.content import Content
 from seeds.cluster import CLUSTER_VERSION
-
-POLICY = Kind("policy.open-cluster-management.io", "v1", "Policy")
 
 
 @dataclass(slots=True)
@@ -26,8 +23,8 @@ class SpecCheck:
     content: Content = field(default_factory=lambda: Content((), ()))
 
 
-def check_spec(context: StageContext) -> SpecCheck:
-    """Run all checks. Raises transient ApiErrors."""
+def check_spec(context: StageContext, extra: Findings) -> SpecCheck:
+    """Run all checks; `extra` is what the trial of the extra manifests has found. Raises transient ApiErrors."""
     client, spec, check = context.ports.client, context.cr.spec, SpecCheck()
     version = spec.seed_image_ref.version if spec.seed_image_ref else ""
     problem = _check_version(client, version)
@@ -38,10 +35,8 @@ def check_spec(context: StageContext) -> SpecCheck:
         oadp, check.content = check_oadp_content(context)
         check.findings.add("", oadp.problems)
         check.findings.warnings += oadp.warnings
-    if spec.extra_manifests:
-        extra = check_extra_manifests(context)
-        check.findings.add("failed to validate extramanifest cms: ", extra.problems)
-        check.findings.warnings += extra.warnings
+    check.findings.add("failed to validate extramanifest cms: ", extra.problems)
+    check.findings.warnings += extra.warnings
     count = context.cr.metadata.annotations.get(COUNT_ANNOTATION)
     if count is not None and (problem := _check_policies(client, version, count)):
         check.findings.add("failed to validate manifests from policies: ", [problem])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from agent.kube.client import Client
 from agent.kube.errors import AlreadyExists, ApiError, Conflict
@@ -40,14 +41,24 @@ def apply_manifest(client: Client, manifest: Object, *, dry_run: bool = False) -
     return _apply_once(client, manifest, dry_run)  # somebody else was faster every time
 
 
+def read_apply_type(manifest: Object) -> str:
+    """Return `replace` or `merge`. Raises ApplyError for any other value of the annotation."""
+    apply_type = _get_annotations(manifest).get(APPLY_TYPE_ANNOTATION, "replace")
+    if apply_type not in ("replace", "merge"):
+        raise ApplyError(
+            f"manifest {manifest.get('kind')} called {(manifest.get('metadata') or {}).get('name')}: "
+            f"annotation {APPLY_TYPE_ANNOTATION} is {apply_type!r}; use replace or merge"
+        )
+    return str(apply_type)
+
+
 def _apply_once(client: Client, manifest: Object, dry_run: bool) -> Object:
     kind, wanted = Kind.of(manifest), copy.deepcopy(manifest)
     metadata = wanted.setdefault("metadata", {})
     name = metadata.get("name")
     what = f"manifest {kind.kind} called {name}"
-    apply_type = (metadata.get("annotations") or {}).pop(APPLY_TYPE_ANNOTATION, "replace")
-    if apply_type not in ("replace", "merge"):
-        raise ApplyError(f"{what}: annotation {APPLY_TYPE_ANNOTATION} is {apply_type!r}; use replace or merge")
+    apply_type = read_apply_type(manifest)
+    _get_annotations(wanted).pop(APPLY_TYPE_ANNOTATION, None)
     for key in ("uid", "resourceVersion"):
         metadata.pop(key, None)
     with _failing_to("get RESTMapping"):
@@ -63,6 +74,12 @@ def _apply_once(client: Client, manifest: Object, dry_run: bool) -> Object:
     wanted["metadata"]["resourceVersion"] = existing["metadata"]["resourceVersion"]
     with _failing_to(f"{'update' if apply_type == 'merge' else 'replace'} {what}"):
         return client.update(wanted, dry_run=dry_run)
+
+
+def _get_annotations(manifest: Object) -> dict[str, Any]:
+    """The annotations themselves; what is no map of them is left to the server to refuse."""
+    annotations = (manifest.get("metadata") or {}).get("annotations")
+    return annotations if isinstance(annotations, dict) else {}
 
 
 @contextmanager

@@ -180,3 +180,14 @@ def _skip_space(text: str, position: int) -> int:
 def _type_name(value: Any) -> str:
     names = {bool: "boolean", int: "number", float: "number", str: "string", list: "list", dict: "map"}
     return names.get(type(value), "null")
+
+
+def describe_binary_values(config_map: Object) -> list[str]:
+    """Name the values that are not looked at, because only text can hold manifests.
+
+    `kubectl create configmap --from-file` puts a file there that is not in UTF-8.
+    """
+    keys = ", ".join(sorted(config_map.get("binaryData") or {}))
+    if not keys:
+        return []
+    return [f"binary values in the configMap {config_map['metadata']['name']} are not read, manifests are text: {keys}"]

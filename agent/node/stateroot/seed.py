@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -50,7 +51,8 @@ def read_seed(folder: str, visible: Path, version: str) -> Seed:
         folder=folder,
         deployment=deployment,
         kernel_arguments=read_kernel_arguments(_read(visible, seed_format.MACHINE_CONFIG), version),
-        deletions=tuple(read_deletions(deletions.read_text())) if deletions.exists() else (),
+        # A file name is any bytes but a line break.
+        deletions=tuple(read_deletions(os.fsdecode(deletions.read_bytes()))) if deletions.is_file() else (),
     )
 
 

@@ -197,6 +197,11 @@ def remove_workspace(setup: Setup) -> None:
     shutil.rmtree(setup.root.path(setup.workspace))
 
 
+def flush_to_disk(setup: Setup) -> None:
+    """Make what tar and ostree wrote survive a power loss: a Job that is complete is not repeated."""
+    setup.host.run("sync", "--file-system", setup.stateroot)
+
+
 def _step(action: Callable[[Setup], None], prefix: str) -> Step[Setup]:
     """Make a step that fails with `prefix` and the reason; it is named after `action`."""
 
@@ -242,6 +247,7 @@ SETUP_STATEROOT: Itinerary[Setup] = Itinerary(
         _step(write_auto_rollback, "failed to write auto-rollback config"),
         _step(write_kubeconfig_crypto, "failed to backup certificates"),
         _step(remove_workspace, f"{_SETUP}: failed to remove the unpacked repository"),
+        _step(flush_to_disk, f"{_SETUP}: failed to write the stateroot to the disk"),
     ),
 )
 

@@ -34,7 +34,7 @@ class Manager(System):
         self._processes: dict[int, Unit] = {}
         self._timers: list[tuple[float, Callable[[], None]]] = []
         self._shutdown = 0
-        own = ("PYTHONPATH", "LD_LIBRARY_PATH", "SANDBOX_READY_FD")
+        own = ("PYTHONPATH", "LD_LIBRARY_PATH", "SANDBOX_READY_FD", "HOME")  # systemd gives services no HOME
         self._environment = {key: value for key, value in os.environ.items() if key not in own}
 
     # -- units and jobs ----------------------------------------------------------------------------------------------

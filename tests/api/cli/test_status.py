@@ -57,3 +57,37 @@ def test_status_unreadable_kubeconfig_is_one_clear_line(run_status: Run, tmp_pat
     assert done.returncode == 1
     assert len(done.stderr.strip().splitlines()) == 1
     assert str(tmp_path / "none") in done.stderr
+
+
+def test_status_watch_shows_every_change_until_the_stage_has_ended(
+    client: Client, ibu: dict[str, Any], kubeconfig: Path
+) -> None:
+    ibu["spec"] = {"stage": "Prep"}
+    created = client.update(ibu)
+    command = [str(Path(sys.executable).with_name("lca")), "status", "--watch", "--kubeconfig", str(kubeconfig)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watching:
+        assert watching.stdout
+        assert watching.stdout.readline().split("  ", 1)[1] == "Prep: not looked at yet\n"
+        for type_, status, reason, message in (
+            ("PrepInProgress", "True", "InProgress", "checking"),
+            ("PrepCompleted", "False", "Failed", "Prep failed"),
+        ):
+            condition = {"type": type_, "status": status, "reason": reason, "message": message}
+            conditions = [condition | {"lastTransitionTime": "2026-01-01T00:00:00Z"}]
+            observed = {"conditions": conditions, "observedGeneration": created["metadata"]["generation"]}
+            created = client.update_status({**created, "status": observed})
+            assert watching.stdout.readline().endswith(f"{reason}: {message}\n")
+        assert watching.wait(timeout=60) == 1
+
+
+def test_status_watch_without_a_server_says_so_and_goes_on(kubeconfig: Path, tmp_path: Path) -> None:
+    unreachable = tmp_path / "kubeconfig"
+    with Client.connect(kubeconfig) as client:
+        server = client.access.server
+    unreachable.write_text(kubeconfig.read_text().replace(server, "https://127.0.0.1:1"))
+    command = [str(Path(sys.executable).with_name("lca")), "status", "--watch", "--kubeconfig", str(unreachable)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watching:
+        assert watching.stdout
+        assert "the API server does not answer" in watching.stdout.readline()
+        assert watching.poll() is None
+        watching.terminate()

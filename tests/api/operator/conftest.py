@@ -19,6 +19,8 @@ from sandbox.cluster.content.kinds import crd_documents
 from sandbox.controlplane import ControlPlane
 from sandbox.controlplane.kubeconfig import write_kubeconfig
 from tools.operator_process import OperatorProcess, ScratchHost
+from tools.recorded_runs.cluster import RecordedCluster
+from tools.recorded_runs.scenario import load_yaml
 
 IBU = Kind("lca.openshift.io", "v1", "ImageBasedUpgrade")
 NAMESPACE = "openshift-lifecycle-agent"
@@ -69,6 +71,14 @@ def request_token(client: Client, deployed: list[dict[str, Any]]) -> RequestToke
         return str(client.request("POST", path, body=body)["status"]["token"])
 
     return request
+
+
+@pytest.fixture(scope="session")
+def recorded_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RecordedCluster]:
+    """An API server without controllers, for sites of recorded runs: each makes its objects anew."""
+    fixtures = load_yaml(Path(__file__).with_name("recorded") / "fixtures.yaml")["objects"]
+    with RecordedCluster.start(tmp_path_factory.mktemp("recorded-cluster"), fixtures) as cluster:
+        yield cluster
 
 
 @pytest.fixture

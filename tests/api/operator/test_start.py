@@ -166,9 +166,20 @@ def test_start_without_a_device_of_the_container_storage_ends_with_1(
 
 
 def test_start_with_bad_values_names_all_of_them_and_ends_with_2(start_operator: StartOperator) -> None:
-    operator = start_operator("--log-level=loud", "--kubeconfig=/x", MY_POD_NAMESPACE="Not Valid")
+    flags = ("--log-level", "--leader-elect", "--zap-devel", "--zap-stacktrace-level", "--zap-time-encoding")
+    operator = start_operator("--kubeconfig=/x", *(f"{flag}=loud" for flag in flags), MY_POD_NAMESPACE="Not Valid")
     assert operator.wait() == 2
-    assert {"MY_POD_NAMESPACE", "--log-level"} <= {record["message"].partition(": ")[0] for record in operator.log}
+    assert {"MY_POD_NAMESPACE", *flags} <= {record["message"].partition(": ")[0] for record in operator.log}
+
+
+def test_start_with_all_flags_of_the_reference_works(
+    start_operator: StartOperator, wait_for_upgrade: WaitForUpgrade
+) -> None:
+    zap = ("devel=false", "encoder=json", "log-level=2", "stacktrace-level=panic", "time-encoding=epoch")
+    operator = start_operator("--leader-elect=false", *(f"--zap-{flag}" for flag in zap))
+    wait_for_upgrade(is_idle)
+    record = operator.wait_for(lambda record: record.get("level") == "debug")
+    assert isinstance(record["time"], float)
 
 
 def test_start_with_a_port_in_use_ends_with_1_and_names_it(start_operator: StartOperator) -> None:

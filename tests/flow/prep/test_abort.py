@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -25,6 +26,7 @@ from tests.flow.prep.upgrade import (
 STATEROOT_META = f"job-name: lca-prep-stateroot-setup, job-namespace: {NAMESPACE}"
 PRECACHE_META = f"job-name: lca-prep-precache, job-namespace: {NAMESPACE}"
 
+TRIED = re.compile(r"In progress: [1-9][0-9]* of 48000 extra manifests are validated")
 UNDEPLOY = ("ostree", "admin", "undeploy")
 
 
@@ -58,6 +60,16 @@ def test_abort_while_the_cluster_is_unhealthy(upgrade: Upgrade) -> None:
 def test_abort_while_a_job_runs_does_not_wait_for_its_end(upgrade: Upgrade, delayed: str, message: str) -> None:
     upgrade.sandbox.faults.set("command-delay", f"{delayed}:600")
     upgrade.prepare(has_message("PrepInProgress", message))
+    assert_aborted(upgrade.abort())
+
+
+def test_abort_while_thousands_of_manifests_are_validated_does_not_wait_for_the_last(upgrade: Upgrade) -> None:
+    document = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c{}}}\n"
+    content = "".join(map(document.format, range(16_000)))
+    references = [reference for name in "abc" for reference in upgrade.put_config_map(name, content)]
+
+    upgrade.prepare(lambda ibu: TRIED.fullmatch(get_message(ibu, "PrepInProgress")), extraManifests=references)
+
     assert_aborted(upgrade.abort())
 
 

@@ -1,4 +1,4 @@
-"""What Prep tells without stopping, and the ConfigMaps that change while it runs."""
+"""What Prep tells without stopping, a registry that comes back, and the ConfigMaps that change while it runs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from agent.kube import Kind
 from tests.flow.prep.manifests import BACKUP, RESTORE, config_map, make, secret
 from tests.flow.prep.prepared import assert_prepared
 from tests.flow.prep.test_validation import fail
-from tests.flow.prep.upgrade import NAMESPACE, WARNING, Upgrade, has_message, is_prep_over
+from tests.flow.prep.upgrade import NAMESPACE, WARNING, Upgrade, get_message, has_message, is_prep_over
 
 CLAIM = Kind("", "v1", "PersistentVolumeClaim")
 NODE = Kind("", "v1", "Node")
@@ -48,6 +48,18 @@ def test_warnings_let_prep_pass_and_name_what_to_add(upgrade: Upgrade) -> None:
         "Unknown[thing] - CRD not deployed on cluster",
     ]
     upgrade.client.delete(CLAIM, "db", "default")
+
+
+def test_registry_that_is_away_is_told_and_waited_for(upgrade: Upgrade) -> None:
+    upgrade.sandbox.faults.set("registry-down")
+    inspecting = "In progress: failed to validate seed image info: failed to get seed image labels: failed to inspect"
+    told = upgrade.prepare(has_message("PrepInProgress", inspecting))[-1]
+    assert "connection refused" in get_message(told, "PrepInProgress")
+    assert get_message(told, "PrepInProgress").endswith(", retrying")
+
+    upgrade.sandbox.faults.clear()
+
+    upgrade.wait(has_message("PrepInProgress", "Successfully launched a new job for stateroot setup"))
 
 
 def test_config_map_counts_as_it_is_when_prep_begins(upgrade: Upgrade) -> None:

@@ -119,27 +119,47 @@ def test_agent_in_a_pod_is_found_through_its_own_process_numbers(bare: Sandbox) 
     assert (killed.returncode, killed.stdout) == (128 + signal.SIGKILL, "")
 
 
-@pytest.mark.parametrize(
-    ("point", "printed"),
-    [
-        ("step second$", ["first"]),
-        ("step second ended", ["first", "second"]),
-        ("step other", ["first", "second", "end"]),
-    ],
-)
-def test_agent_is_killed_at_a_step_of_an_itinerary(bare: Sandbox, point: str, printed: list[str]) -> None:
-    bare.faults.set("kill-agent-at", point)
-    program = """
+_ITINERARY = """
 import sandbox.node.inside.kill_points
 from agent.node.walk import walk
 from agent.workflow.outcome import Done
 from agent.workflow.step import Itinerary, Step
 def show(name):
     return lambda context: (print(name, flush=True), Done())[1]
-walk(Itinerary("x", tuple(Step(name, show(name)) for name in ("first", "second"))), None)
+walk(Itinerary("x", tuple(Step(name, show(name)) for name in {names})), None)
 print("end")
 """
+
+
+@pytest.mark.parametrize(
+    ("point", "printed"),
+    [
+        ("step second$", ["first"]),
+        ("step x/second$", ["first"]),
+        ("step second ended", ["first", "second"]),
+        ("step other", ["first", "second", "end"]),
+    ],
+)
+def test_agent_is_killed_at_a_step_of_an_itinerary(bare: Sandbox, point: str, printed: list[str]) -> None:
+    bare.faults.set("kill-agent-at", point)
+    program = _ITINERARY.format(names=("first", "second"))
     assert bare.run("/sandbox/bin/.python", "-c", program, check=False).stdout.split() == printed
+
+
+@pytest.mark.parametrize(
+    ("point", "command"),
+    [
+        ("step x/only ended", ("/sandbox/bin/.python", "-c", _ITINERARY.format(names=("only",)))),
+        ("^ostree admin status", ("ostree", "admin", "status")),
+    ],
+)
+def test_power_is_lost_once_at_the_named_place(bare: Sandbox, point: str, command: tuple[str, ...]) -> None:
+    boots = bare.state()["boots"]
+    bare.faults.set("power-loss-at", point)
+    assert bare.run(*command, check=False).returncode != 0
+    bare.wait_booted(after=boots)
+    assert bare.state()["boots"] == boots + 1
+    assert bare.run(*command).returncode == 0
 
 
 def test_fault_of_an_unknown_name_is_refused_by_the_command(bare: Sandbox) -> None:

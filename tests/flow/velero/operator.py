@@ -30,7 +30,10 @@ Look = Callable[[], Outcome]
 
 @dataclass
 class Operator:
-    """One cluster's operator during one attempt; `connect` opens its clients, `delay` sets its clock ahead."""
+    """One cluster's operator during one attempt.
+
+    `connect` opens its clients, `delay` sets its clock ahead, `retry_at_once` saves the pause after an error.
+    """
 
     connect: Callable[[], Client]
     cluster_id: str = field(default_factory=lambda: f"cluster-{uuid.uuid4().hex[:8]}")
@@ -39,6 +42,7 @@ class Operator:
     notices: list[Notice] = field(default_factory=list)
     delay: timedelta = timedelta(0)
     seen: list[str] = field(default_factory=list)
+    retry_at_once: bool = False
 
     def __post_init__(self) -> None:
         self.client = self.connect()
@@ -95,6 +99,8 @@ class Operator:
                     return outcome
                 left = (deadline - datetime.now(UTC)).total_seconds()
                 after = outcome.after.total_seconds() if isinstance(outcome, Wait) else 0.0
+                if self.retry_at_once and isinstance(outcome, Wait) and "Failure occurred" in outcome.message:
+                    continue
                 try:
                     events.get(timeout=max(0.0, min(left, after)))
                 except queue.Empty:

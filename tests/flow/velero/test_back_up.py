@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from agent.kube import Client, Kind
+from agent.kube import Client, Kind, Object
 from agent.velero.names import ATTEMPT_ANNOTATION, BACKUP, CLUSTER_ID_LABEL
 from agent.workflow.outcome import Done, Failed, Wait
 from sandbox.velero import OADP_NAMESPACE
-from tests.flow.velero.mortal import Life, live_through, lives
+from tests.flow.velero.mortal import Life, Outage, live_through, lives, outages
 from tests.flow.velero.operator import Operator, label_of, list_download_requests, make_backup, message_of, says
 
 CONFIG_MAP = Kind("", "v1", "ConfigMap")
@@ -125,6 +125,7 @@ def test_backup_that_the_api_server_refuses_is_no_endless_retry(velero: Any, ope
     message = message_of(operator.look_at_backups([make_backup(name, includedNamespaces="default")]))
     assert message.startswith(f"Failed backup CRs: {name}\n  - {name}: refused by the API server: Backup.velero.io")
     assert "spec.includedNamespaces" in message
+    assert [notice.reason for notice in operator.notices] == ["BackupFailed"]
 
 
 def test_failure_counts_at_once_while_others_run_and_later_groups_never_start(
@@ -153,6 +154,7 @@ def test_hanging_backup_shows_its_progress_and_fails_after_the_limit(
     message = message_of(operator.look_at_backups([backup]))
     failure = f"Failed backup CRs: {namespace}\n  - {namespace}: InProgress 2/4 items, no progress for 2h1m: "
     assert message.startswith(failure)
+    assert [notice.reason for notice in operator.notices] == ["BackupFailed"]
 
 
 def test_every_progress_starts_the_limit_anew(velero: Any, operator: Operator, namespace: str) -> None:
@@ -282,6 +284,34 @@ def back_up_in_two_lives(velero: Any, kubeconfig: Path, life: Life, name: str) -
     assert volume["spec"]["persistentVolumeReclaimPolicy"] == "Retain"
     assert volume["metadata"]["annotations"]["lca.openshift.io/updated-reclaim-policy"] == "true"
     assert velero.client.list(DELETE_REQUEST, labels=f"{CLUSTER_ID_LABEL}={name}") == []
+
+
+def test_error_of_any_call_is_shown_and_the_work_goes_on(velero: Any, kubeconfig: Path) -> None:
+    for outage in outages():
+        name = f"t-{uuid.uuid4().hex[:8]}"
+        velero.put("Namespace", name)
+        velero.put("ConfigMap", "settings", name)
+        assert velero.backup(name, includedResources=["configmaps"])["phase"] == "Completed"
+        label = f"v1/configmaps/{name}/settings"
+        backup = make_backup(name, label=label, includedNamespaces=[name], includedResources=["configmaps"])
+        seen = back_up_through(kubeconfig, outage, backup)
+        assert velero.archived(name) == {f"configmaps/{name}/settings"}
+        failures = [text for text in seen if "Failure occurred" in text]
+        assert len(failures) == outage.is_over, seen
+        assert all(text.startswith("Backing up Application Data: Failure occurred: ") for text in failures)
+        assert all("lost the connection" in text for text in failures)
+
+
+def back_up_through(kubeconfig: Path, outage: Outage, backup: Object) -> list[str]:
+    """Back up until it is done; return what was shown meanwhile."""
+    seen: list[str] = []
+
+    def work(connect: Callable[[], Client]) -> None:
+        operator = Operator(connect, cluster_id=backup["metadata"]["name"], retry_at_once=True, seen=seen)
+        assert operator.back_up([backup]) == Done()
+
+    live_through(kubeconfig, outage, work)
+    return seen
 
 
 def test_kill_while_the_causes_are_read_changes_nothing_in_the_end(

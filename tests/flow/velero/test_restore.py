@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agent.kube import Client, Kind
+from agent.kube import Client, Kind, Object
 from agent.velero.handed_over import load_restores, save_restores
 from agent.velero.names import BACKUP, RESTORE
 from agent.workflow.outcome import Done, Wait
 from sandbox.velero import OADP_NAMESPACE
-from tests.flow.velero.mortal import Life, live_through, lives
+from tests.flow.velero.mortal import Life, Outage, live_through, lives, outages
 from tests.flow.velero.operator import Operator, list_download_requests, make_backup, make_restore, message_of, says
 
 CONFIG_MAP = Kind("", "v1", "ConfigMap")
@@ -168,3 +169,28 @@ def restore_in_two_lives(velero: Any, kubeconfig: Path, life: Life, name: str) -
     assert has_settings(velero, name)
     assert velero.client.find(SECRET, "password", name)
     assert {velero.get("Restore", f"{name}-{part}")["status"]["phase"] for part in "ab"} == {"Completed"}
+
+
+def test_error_of_any_call_is_shown_and_the_work_goes_on(
+    velero: Any, operator: Operator, kubeconfig: Path, namespace: str
+) -> None:
+    assert operator.back_up([make_backup(namespace, includedNamespaces=[namespace])]) == Done()
+    for outage in outages():
+        name = f"{namespace}-{outage.calls}"
+        seen = restore_through(kubeconfig, outage, operator.cluster_id, make_restore(name, namespace))
+        assert velero.get("Restore", name)["status"]["phase"] == "Completed"
+        failures = [text for text in seen if "Failure occurred" in text]
+        assert len(failures) == outage.is_over, seen
+        assert all(text.startswith("Restoring Application Data: Failure occurred: ") for text in failures)
+
+
+def restore_through(kubeconfig: Path, outage: Outage, cluster_id: str, restore: Object) -> list[str]:
+    """Restore until it is done; return what was shown meanwhile."""
+    seen: list[str] = []
+
+    def work(connect: Callable[[], Client]) -> None:
+        operator = Operator(connect, cluster_id=cluster_id, retry_at_once=True, seen=seen)
+        assert operator.restore([[restore]]) == Done()
+
+    live_through(kubeconfig, outage, work)
+    return seen

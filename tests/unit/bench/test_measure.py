@@ -12,6 +12,10 @@ def test_a_row_holds_medians_and_their_ratio() -> None:
     assert row_of(FIGURE) == ("get", "2.00 ms", "2.90 ms", "bare GET", "1.00 ms", "2.00")
 
 
+def test_a_row_without_a_floor_compares_nothing() -> None:
+    assert row_of(Figure("get", "", "ms", (1.0, 2.0))) == ("get", "1.50 ms", "1.95 ms", "-", "-", "-")
+
+
 def test_markdown_has_a_head_and_a_line_for_each_figure() -> None:
     lines = format_markdown([row_of(FIGURE)]).splitlines()
     assert [line.count("|") for line in lines] == [len(COLUMNS) + 1] * 3

@@ -27,3 +27,10 @@ def test_help_imports_neither_kopf_nor_kubernetes() -> None:
         "sys.exit(bool({'kopf', 'kubernetes', 'rich'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+def test_operator_makes_the_resource_before_slow_imports() -> None:
+    slow = ("aiohttp", "asyncio", "crds", "kopf", "pydantic", "rich")
+    code = f"import sys, agent.cli.operator; print([name for name in {slow} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert done.stdout.strip() == "[]"

@@ -54,6 +54,11 @@ def test_seedgenerator_read_and_written_is_the_same_object() -> None:
     assert SeedGenerator.read(raw).write() == raw
 
 
+@pytest.mark.parametrize("blank", ["\u00a0", "\u2003", "\u200b", "\u0085", "\v"])
+def test_image_with_a_blank_that_the_api_server_takes_can_be_read(blank: str) -> None:
+    assert SeedImageRef(image=f"quay.io/x:1{blank}").image == f"quay.io/x:1{blank}"
+
+
 def test_unknown_fields_survive_at_every_level() -> None:
     raw = make_ibu()
     for part in (raw, raw["metadata"], raw["spec"], raw["spec"]["seedImageRef"], raw["status"]["conditions"][0]):

@@ -1,4 +1,4 @@
-"""Every recorded run of the original operator, as far as it is state machine: tests/data/golden/ibu-traces.yaml.
+"""Every recorded run of the original operator, as far as it is state machine (tests/api/operator/recorded/runs).
 
 The valid next stages of each recorded state, the reaction to each edit by a user, and each progress of a stage must
 come out of our functions alike; what we do differently on purpose is listed here with the reason.
@@ -13,7 +13,6 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-import yaml
 
 from agent.ibu import messages
 from agent.ibu.decide import Facts, decide
@@ -33,7 +32,11 @@ from crds.imagebasedupgrade import (
     Phase,
     Stage,
 )
+from tools.recorded_runs.compact import read_runs
+from tools.recorded_runs.scenario import Version
+from tools.recorded_runs.state import Entry
 
+FOLDER = Path(__file__).parents[2] / "api/operator/recorded/runs"
 EARLIER = datetime(2024, 6, 26, tzinfo=UTC)
 NOW = EARLIER + timedelta(hours=1)
 STEP = Step("recorded", lambda _: Done())
@@ -41,7 +44,7 @@ STEP = Step("recorded", lambda _: Done())
 
 @dataclass(frozen=True)
 class State:
-    """One recorded state; `label` finds it in the file."""
+    """One recorded state; `label` finds it in its file."""
 
     label: str
     by: str
@@ -62,48 +65,38 @@ def write_conditions(cr: ImageBasedUpgrade) -> list[str]:
     ]
 
 
-def read_state(label: str, text: str, table: dict[str, list[str]]) -> State:
-    head, conditions, next_stages, history = (part.strip() for part in text.split("|"))
-    by, generation, stage, pivot, annotations = head.split(" ")
-
-    def read_condition(reference: str) -> Condition:
-        key, _, observed = reference.partition("@")
-        type_, status, reason, message = table[key]
-        return Condition(
-            type=type_,
-            status=status,  # type: ignore[arg-type]
-            reason=reason,
-            message=message,
-            observed_generation=int(observed),
+def make_state(label: str, version: Version) -> State:
+    state = version.state
+    conditions = tuple(
+        Condition(
+            type=c.type,
+            status=c.status,  # type: ignore[arg-type]
+            reason=c.reason,
+            message=c.message,
+            observed_generation=c.observed_generation,
             last_transition_time=EARLIER,
         )
-
+        for c in state.conditions
+    )
     status = ImageBasedUpgradeStatus(
-        history=tuple(read_history(entry) for entry in history.split()),
-        conditions=tuple(read_condition(reference) for reference in conditions.split()),
-        valid_next_stages=tuple(next_stages.split()),
+        history=tuple(make_history(entry) for entry in state.history),
+        conditions=conditions,
+        valid_next_stages=state.next_stages,
     )
-    metadata = ObjectMeta(
-        name="upgrade", generation=int(generation), annotations=dict.fromkeys(annotations.strip("-").split(","), "")
-    )
-    cr = ImageBasedUpgrade(metadata=metadata, spec=ImageBasedUpgradeSpec(stage=Stage(stage)), status=status)
-    return State(label, by, pivot == "after", cr)
+    metadata = ObjectMeta(name="upgrade", generation=version.generation, annotations=dict(state.annotations))
+    cr = ImageBasedUpgrade(metadata=metadata, spec=ImageBasedUpgradeSpec(stage=Stage(version.stage)), status=status)
+    return State(label, version.by, version.after_pivot, cr)
 
 
-def read_history(text: str) -> History:
-    stage, _, phases = text.partition(":")
+def make_history(entry: Entry) -> History:
+    def end(item: Entry) -> datetime | None:
+        return EARLIER if item.ended else None
+
     return History(
-        stage=stage.removesuffix("+"),
+        stage=entry.name,
         start_time=EARLIER,
-        completion_time=EARLIER if stage.endswith("+") else None,
-        phases=tuple(
-            Phase(
-                phase=phase.removesuffix("+"),
-                start_time=EARLIER,
-                completion_time=EARLIER if phase.endswith("+") else None,
-            )
-            for phase in filter(None, phases.split(","))
-        ),
+        completion_time=end(entry),
+        phases=tuple(Phase(phase=p.name, start_time=EARLIER, completion_time=end(p)) for p in entry.phases),
     )
 
 
@@ -117,24 +110,26 @@ def write_history(timeline: Timeline) -> str:
     )
 
 
-def read_runs() -> dict[str, list[State]]:
-    document = yaml.safe_load((Path(__file__).parents[2] / "data/golden/ibu-traces.yaml").read_text())
+def read_states() -> dict[str, list[State]]:
+    """The versions of each recorded run, those without a status left out."""
     return {
-        run["id"]: [
-            read_state(f"{run['id']} state {number}", text, document["conditions"])
-            for number, text in enumerate(run["states"])
+        run.id: [
+            make_state(f"{run.id} version {number}", step)
+            for number, step in enumerate(step for step in run.steps if isinstance(step, Version))
+            if step.state.conditions
         ]
-        for run in document["runs"]
+        for path in sorted(FOLDER.glob("*.yaml"))
+        for run in read_runs(path)
     }
 
 
-RUNS = read_runs()
+RUNS = read_states()
 # The stage asked for in vain has an entry in the original's history; in ours only the stage that runs has one.
 HISTORY_OF_A_REFUSED_STAGE = {"trans-018"}
 
 
 def parametrize_runs(without: Container[str] = ()) -> pytest.MarkDecorator:
-    runs = [pytest.param(states, id=name) for name, states in RUNS.items() if name not in without]
+    runs = [pytest.param(states, id=name) for name, states in RUNS.items() if states and name not in without]
     return pytest.mark.parametrize("states", runs)
 
 

@@ -5,7 +5,16 @@ from typing import Any
 
 import pytest
 
-from agent.ibu.summary import Span, draw_bar, format_duration, list_spans, summarize
+from agent.ibu.summary import (
+    Asked,
+    Span,
+    describe_state,
+    draw_bar,
+    format_duration,
+    list_spans,
+    summarize,
+    tell_ending,
+)
 from crds.imagebasedupgrade import ImageBasedUpgrade
 
 T = "2026-01-01T00:00:00Z"
@@ -78,3 +87,66 @@ def test_list_spans_puts_phases_below_their_stage() -> None:
     history = [{"stage": "Prep", "startTime": T, "phases": phases}, {"stage": "Upgrade"}]
     spans = list_spans(ImageBasedUpgrade.read({"spec": {}, "status": {"history": history}}))
     assert [(s.name, s.depth, s.end is None) for s in spans] == [("Prep", 0, True), ("Stateroot", 1, False)]
+
+
+def make_state(
+    stage: str, *conditions: tuple[str, str, str, str], next_stages: tuple[str, ...] = ()
+) -> ImageBasedUpgrade:
+    keys = ("type", "status", "reason", "message")
+    listed = [dict(zip(keys, condition, strict=True)) | {"lastTransitionTime": T} for condition in conditions]
+    status = {"conditions": listed, "validNextStages": list(next_stages), "observedGeneration": 2}
+    return ImageBasedUpgrade.read({"metadata": {"generation": 2}, "spec": {"stage": stage}, "status": status})
+
+
+IDLE_FALSE = ("Idle", "False", "InProgress", "In progress")
+ROLLS_BACK = (
+    ("UpgradeCompleted", "False", "Failed", "Upgrade failed"),
+    ("UpgradeInProgress", "False", "Failed", "Rollback due to restore failure: Failed restore CRs: a"),
+)
+
+
+@pytest.mark.parametrize(
+    ("state", "ending"),
+    [
+        (make_state("Idle", ("Idle", "True", "Idle", "Idle")), True),
+        (make_state("Idle", ("Idle", "False", "Aborting", "Aborting")), None),
+        (make_state("Idle", ("Idle", "False", "AbortFailed", "x")), False),
+        (make_state("Idle", ("Idle", "False", "FinalizeFailed", "x")), False),
+        (make_state("Prep", IDLE_FALSE, ("PrepInProgress", "True", "InProgress", "x")), None),
+        (make_state("Prep", IDLE_FALSE, ("PrepCompleted", "True", "Completed", "x")), True),
+        (make_state("Prep", IDLE_FALSE, ("PrepCompleted", "False", "Failed", "Prep failed")), False),
+        (make_state("Upgrade", IDLE_FALSE, ("UpgradeInProgress", "False", "InvalidTransition", "x")), False),
+        (make_state("Upgrade", IDLE_FALSE, *ROLLS_BACK, next_stages=("Rollback",)), None),
+        (make_state("Upgrade", IDLE_FALSE, *ROLLS_BACK, next_stages=("Idle",)), False),
+        (make_state("Rollback", IDLE_FALSE, *ROLLS_BACK, ("RollbackInProgress", "True", "InProgress", "x")), None),
+    ],
+)
+def test_tell_ending_knows_what_goes_on_by_itself(state: ImageBasedUpgrade, ending: bool | None) -> None:
+    assert tell_ending(state) is ending
+
+
+def test_tell_ending_waits_until_the_request_was_seen() -> None:
+    idle = make_state("Idle", ("Idle", "True", "Idle", "Idle"))
+    asked = idle.model_copy(update={"metadata": idle.metadata.model_copy(update={"generation": 3})})
+    assert tell_ending(asked) is None
+
+
+def test_describe_state_names_stage_phase_and_last_condition() -> None:
+    state = make_state("Upgrade", IDLE_FALSE, ("UpgradeInProgress", "True", "InProgress", "Backing up"))
+    history = [{"stage": "Upgrade", "startTime": T, "phases": [{"phase": "PrePivot", "startTime": T}]}]
+    running = ImageBasedUpgrade.read({**state.write(), "status": {**state.status.write(), "history": history}})
+    assert describe_state(running) == "Upgrade/PrePivot  InProgress: Backing up"
+    assert describe_state(make_state("Idle", ("Idle", "True", "Idle", "Idle"))) == "Idle  Idle"
+    assert describe_state(ImageBasedUpgrade.read({"spec": {"stage": "Prep"}})) == "Prep: not looked at yet"
+
+
+def test_asked_passes_over_the_resource_of_a_seed() -> None:
+    asked = Asked()
+
+    def admits(stage: str, uid: str) -> bool:
+        return asked.admits(ImageBasedUpgrade.read({"metadata": {"uid": uid}, "spec": {"stage": stage}}))
+
+    assert admits("Upgrade", "before the reboot")
+    assert not admits("Idle", "in the seed")
+    assert admits("Upgrade", "put back")
+    assert admits("Idle", "put back"), "a user has changed the stage"

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from agent.kube import errors
-from agent.kube.errors import error_from_response
+from agent.kube.errors import error_from_response, error_from_status
 
 
 def status(code: int, reason: str, message: str = "text", **details: object) -> bytes:
@@ -68,3 +68,12 @@ def test_a_very_long_message_keeps_both_ends() -> None:
 def test_retry_after_is_read_from_the_status_when_the_header_is_missing() -> None:
     error = error_from_response(429, status(429, "TooManyRequests", retryAfterSeconds=3), what="GET /x")
     assert error.retry_after_seconds == 3
+
+
+def test_message_that_quotes_the_request_is_cut() -> None:
+    decoding = 'Secret in version "v1" cannot be handled as a Secret: v1.Secret.StringData: ReadString: expects "'
+    quote = ', error found in #10 byte of ...|"password":5}|..., bigger context ...|"token":"hunter2"}|...'
+    error = error_from_status(
+        {"message": decoding + quote, "details": {"causes": [{"message": decoding + quote}]}}, 400
+    )
+    assert (str(error), error.causes[0].message) == (decoding, decoding)

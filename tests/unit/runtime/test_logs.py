@@ -3,11 +3,14 @@
 import io
 import json
 import logging
+import re
+import sys
 from collections.abc import Iterator
 
 import pytest
 
-from agent.runtime.logs import LogFormat, configure_logging, mask_secrets
+from agent.runtime.logs import JsonFormatter, LogFormat, TextFormatter, configure_logging, mask_secrets
+from agent.runtime.settings import ProcessSettings, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +53,58 @@ def test_traceback_is_written_once_and_masked() -> None:
         logging.getLogger("agent.x").exception("broke")
     assert stream.getvalue().count("Traceback") == 1
     assert "hunter22" not in stream.getvalue()
+
+
+@pytest.mark.parametrize(("traceback_level", "shown"), [("debug", True), ("error", True), ("critical", False)])
+def test_traceback_below_its_level_is_left_out(traceback_level: str, shown: bool) -> None:
+    stream = io.StringIO()
+    configure_logging("text", "info", stream, traceback_level=traceback_level)
+    try:
+        raise ValueError
+    except ValueError:
+        logging.getLogger("agent.x").exception("broke")
+    assert ("Traceback" in stream.getvalue()) is shown
+
+
+@pytest.mark.parametrize(
+    ("time_format", "pattern"),
+    [
+        ("iso8601", r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"),
+        ("rfc3339", r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"),
+        ("rfc3339nano", r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"),
+        ("epoch", r"\d{10}\.\d+"),
+        ("millis", r"\d{13}\.\d+"),
+        ("nano", r"\d{19}"),
+    ],
+)
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_time_is_written_in_the_form_asked_for(log_format: LogFormat, time_format: str, pattern: str) -> None:
+    stream = io.StringIO()
+    configure_logging(log_format, "info", stream, time_format=time_format)
+    logging.getLogger("agent.x").info("now")
+    line = stream.getvalue()
+    assert re.fullmatch(pattern, str(json.loads(line)["time"]) if log_format == "json" else line.split()[0])
+
+
+@pytest.mark.parametrize(
+    ("flags", "log_format", "level"),
+    [
+        ({}, "text", "INFO"),
+        ({"zap_devel": "true"}, "text", "DEBUG"),
+        ({"zap_devel": "false"}, "json", "INFO"),
+        ({"zap_devel": "true", "log_level": "error", "log_format": "json"}, "json", "ERROR"),
+        ({"log_format": "console", "log_level": "5"}, "text", "DEBUG"),
+    ],
+)
+def test_settings_for_development_choose_what_is_not_given(
+    flags: dict[str, str], log_format: LogFormat, level: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    load_settings(ProcessSettings, **flags).configure_logging()
+    (handler,) = logging.getLogger().handlers
+    formatter = {"text": TextFormatter, "json": JsonFormatter}[log_format]
+    assert isinstance(handler.formatter, formatter)
+    assert logging.getLevelName(logging.getLogger().level) == level
 
 
 def test_kopf_below_warning_is_not_logged() -> None:

@@ -1,5 +1,7 @@
 """Settings: flags win over the environment, all bad values at once."""
 
+import os
+
 import pytest
 
 from agent.runtime.http_server import BindAddress
@@ -8,8 +10,9 @@ from agent.runtime.settings import ProcessSettings, SettingsError, load_settings
 
 @pytest.fixture(autouse=True)
 def empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("MY_POD_NAME", "POD_NAME", "HOSTNAME", "MY_POD_NAMESPACE", "LCA_LOG_FORMAT", "LCA_LOG_LEVEL"):
-        monkeypatch.delenv(name, raising=False)
+    for name in [*os.environ]:
+        if name.startswith("LCA_") or name in ("MY_POD_NAME", "POD_NAME", "HOSTNAME", "MY_POD_NAMESPACE"):
+            monkeypatch.delenv(name)
 
 
 def test_settings_without_anything_are_the_documented_defaults() -> None:
@@ -32,13 +35,41 @@ def test_settings_flag_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch
     assert load_settings(ProcessSettings, log_level="error").log_level == "error"
 
 
-def test_settings_several_bad_values_are_all_reported_by_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_empty_values_count_as_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MY_POD_NAMESPACE", "")
+    monkeypatch.setenv("MY_POD_NAME", "")
+    monkeypatch.setenv("HOSTNAME", "pod")
+    settings = load_settings(ProcessSettings, kubeconfig="", metrics_tls_cert_dir="")
+    assert (settings.namespace, settings.pod_name) == ("openshift-lifecycle-agent", "pod")
+    assert (settings.kubeconfig, settings.metrics_tls_cert_dir) == (None, None)
+
+
+@pytest.mark.parametrize(("text", "value"), [("true", True), ("T", True), ("1", True), ("false", False), ("0", False)])
+def test_settings_boolean_is_read_as_go_programs_do(text: str, value: bool) -> None:
+    assert load_settings(ProcessSettings, leader_elect=text).leader_elect is value
+
+
+@pytest.mark.parametrize(
+    ("text", "level"), [("INFO", "info"), ("2", "debug"), ("panic", "critical"), ("warning", "warning")]
+)
+def test_settings_log_level_knows_words_and_verbosities(text: str, level: str) -> None:
+    assert load_settings(ProcessSettings, log_level=text).log_level == level
+
+
+def test_settings_bad_values_are_all_reported_by_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_POD_NAMESPACE", "Not A Namespace")
     monkeypatch.setenv("LCA_LOG_LEVEL", "loud")
+    bad_flags = {
+        "zap_devel": "perhaps",
+        "zap_stacktrace_level": "0",
+        "zap_time_encoding": "sundial",
+        "metrics_bind_address": "nonsense",
+    }
     with pytest.raises(SettingsError) as refused:
-        load_settings(ProcessSettings, metrics_bind_address="nonsense")
-    lines = str(refused.value).splitlines()
-    assert [line.split(":")[0] for line in lines] == ["MY_POD_NAMESPACE", "LCA_LOG_LEVEL", "--metrics-bind-address"]
+        load_settings(ProcessSettings, **bad_flags)
+    places = {line.split(":")[0] for line in str(refused.value).splitlines()}
+    flags = {f"--{name.replace('_', '-')}" for name in bad_flags}
+    assert places == {"MY_POD_NAMESPACE", "LCA_LOG_LEVEL", *flags}
 
 
 @pytest.mark.parametrize(

@@ -52,8 +52,8 @@ def test_dumped_file_is_read_back(annotations):
     assert AutoRollbackConfig.parse(config.dump()) == config
 
 
-def test_absent_values_are_off():
-    assert AutoRollbackConfig.parse("{}") == AutoRollbackConfig(False, 0, frozenset())
+def test_absent_switches_are_off_and_an_absent_timeout_is_the_default():
+    assert AutoRollbackConfig.parse("{}") == AutoRollbackConfig(False, 1800, frozenset())
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"monitor_timeout":"x"}', '{"enabled_components":[1]}'])

@@ -1,0 +1,1 @@
+"""What turns the booted seed into the site's cluster, before and while its kubelet starts: `lca-node post-pivot`."""

@@ -1,0 +1,1 @@
+"""recert on the node: rewriting the stopped cluster's etcd and files."""

@@ -1,0 +1,66 @@
+"""The program that configures the node is killed (-9) at every step, before and after the step's work, or the power
+fails right after that. systemd, or the next boot, starts it again; the end is the same each time.
+
+The points come from the itinerary, so a new step is covered without being listed here. Not covered: a death between two
+lines of one step; what one step leaves half-done is in the tests of the steps.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from agent.node.postpivot.itinerary import CONFIGURE_NODE
+from tests.flow.pivot.site import Site, assert_configured, wait_log
+
+POINTS = [f"step {step.name}{moment}" for step in CONFIGURE_NODE.steps for moment in ("", " ended")]
+QUICK = {"step reconfigure_cluster ended", "step remove_handed_over ended"}
+POWER_FAILS_AFTER = (
+    *("write_pull_secret", "reconfigure_cluster", "start_kubelet", "mark_configured", "remove_handed_over"),
+    "forget_configured",
+)
+
+
+def mark_points(points: list[str]) -> list[object]:
+    """A test parameter for each point; most take long together, and are `slow`."""
+    return [pytest.param(point, id=point, marks=() if point in QUICK else pytest.mark.slow) for point in points]
+
+
+def die_once_at(site: Site, regex: str) -> None:
+    """Boot into the new release, where the program dies at the point."""
+    site.sandbox.faults.set("kill-agent-at", regex)
+    site.sandbox.start(owner_pid=os.getpid())
+    wait_log(site.log, "Main process exited, code=killed, signal=SIGKILL")
+
+
+@pytest.mark.parametrize("point", mark_points(POINTS))
+def test_killed_program_is_started_again_and_configures_the_node(parked: Site, point: str) -> None:
+    die_once_at(parked, f"^{point}$")
+    parked.wait_configured()
+    assert_configured(parked)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", POWER_FAILS_AFTER)
+def test_node_that_loses_power_in_the_middle_is_configured_at_the_next_boot(parked: Site, step: str) -> None:
+    die_once_at(parked, f"^step {step} ended$")
+    parked.sandbox.reboot(power_loss=True)
+    parked.wait_configured()
+    assert_configured(parked)
+
+
+@pytest.mark.slow
+def test_node_that_loses_power_at_the_very_end_is_not_configured_again(parked: Site) -> None:
+    die_once_at(parked, "^step disable_unit ended$")
+    parked.sandbox.reboot(power_loss=True)
+    parked.sandbox.wait_ready()
+    assert_configured(parked)
+
+
+@pytest.mark.slow
+def test_recert_that_succeeded_before_the_kill_is_not_run_again(parked: Site) -> None:
+    die_once_at(parked, "^podman stop recert_etcd")
+    parked.wait_configured()
+    assert_configured(parked)
+    assert "recert has done its work in an earlier run of this program" in parked.log.read_text()
