@@ -78,13 +78,10 @@ def test_operator_killed_while_it_works(site: SeedSite, point: str) -> None:
     ("command", "text"),
     [
         (
-            r"^skopeo copy .*/backup/layout:image:1:denied by the registry",
+            r"^skopeo copy .*/backup/layout:1:denied by the registry",
             "failed to push seed image: denied by the registry",
         ),
-        (
-            r"^podman run .*--name recert :1:recert crashed",
-            "failed to run once recert: failed to run podman run: recert crashed",
-        ),
+        (r"^podman run .*recert_creation_config:1:recert crashed", "failed to run once recert: failed to run recert "),
         (r"^crictl images:1:no runtime", "failed to run once create_container_list: no runtime"),
     ],
 )
@@ -95,3 +92,15 @@ def test_failing_command_is_named(site: SeedSite, command: str, text: str) -> No
     assert "expected container exit code 0, found: 1" in failure
     assert text in failure
     assert site.inspect() is None
+
+
+def test_restoration_that_failed_is_repeated_by_hand(site: SeedSite) -> None:
+    site.sandbox.faults.set("command", r"^podman run .*/recert_config:1:recert crashed")
+    site.ask()
+    failure = get_failure(site.wait_ended())
+    assert "encountered 1 errors during restoration: restore_certificates: failed to run recert tool" in failure
+    assert site.run("ls", "/var/tmp/backupCertsDir")
+    site.sandbox.faults.clear()
+    recert = ("--recert-image", "quay.io/edge-infrastructure/recert:v0")
+    site.run("lca-cli", "restore", "--image", site.image, *recert)
+    site.sandbox.wait_ready()

@@ -109,7 +109,8 @@ def test_another_site_is_prepared_for_the_upgrade_to_it(target: Sandbox, image: 
                 conditions = {c["type"]: c for c in (event.object.get("status") or {}).get("conditions") or []}
                 if "PrepCompleted" in conditions:
                     break
-        assert conditions["PrepCompleted"]["message"] == "Prep stage completed successfully"
+        messages = {kind: condition["message"] for kind, condition in conditions.items()}
+        assert messages.get("PrepCompleted") == "Prep stage completed successfully", messages
     assert f"rhcos_{VERSION}" in target.run("ostree", "admin", "status").stdout
 
 
@@ -131,4 +132,7 @@ def test_rejection_leaves_everything_alone(site: SeedSite) -> None:
         ("SeedGenCompleted", "False", "Failed", f"Seed generation failed: {message}"),
         ("SeedGenInProgress", "False", "Failed", message),
     ]
-    site.client.delete(Kind("", "v1", "Namespace"), "open-cluster-management-addon-x")
+    namespaces = Kind("", "v1", "Namespace")
+    site.client.delete(namespaces, "open-cluster-management-addon-x")
+    with site.client.watch(namespaces, name="open-cluster-management-addon-x", timeout_seconds=WAIT_SECONDS) as watch:
+        assert any(event.type == "DELETED" for event in watch)
