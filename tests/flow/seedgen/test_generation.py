@@ -17,6 +17,8 @@ from sandbox.node.sandbox import Sandbox
 from seeds.format import INFO_LABEL, SeedClusterInfo
 from tests.flow.seedgen.seedsite import NAMESPACE, SECRET, UPGRADE, VERSION, WAIT_SECONDS, SeedSite
 
+pytestmark = pytest.mark.timeout(900)  # a cluster goes down and comes back
+
 COMPLETED = [
     ("SeedGenInProgress", "False", "Completed", "Seed Generation completed"),
     ("SeedGenCompleted", "True", "Completed", "Seed Generation completed"),
