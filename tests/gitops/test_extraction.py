@@ -18,11 +18,11 @@ SITE = "sno1"
 LABEL = "lca.openshift.io/target-ocp-version"
 
 
-def make_template(name: str, *, label: str | None = "4.16", compliance_type: str = "musthave", **more: Any) -> Object:
+def make_template(name: str, *, label: str | None = "4.16", compliance_type: str = "musthave") -> Object:
     metadata: Object = {"name": name, "namespace": "default"}
     if label is not None:
         metadata["labels"] = {LABEL: label}
-    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {**metadata, **more}, "data": {"key": name}}
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"key": name}}
     return {"complianceType": compliance_type, "objectDefinition": body}
 
 
@@ -80,8 +80,10 @@ def test_extract_orders_by_number_of_wave_then_name() -> None:
 @pytest.mark.parametrize(("compliance_type", "apply_type"), [("musthave", "merge"), ("MustOnlyHave", "replace")])
 @pytest.mark.parametrize("annotations", [None, {"mine": "kept"}])
 def test_extract_keeps_the_apply_type(compliance_type: str, apply_type: str, annotations: Object | None) -> None:
-    more = {"annotations": annotations} if annotations else {}
-    policy = bind("settings", make_template("cm", compliance_type=compliance_type, **more))
+    template = make_template("cm", compliance_type=compliance_type)
+    if annotations:
+        template["objectDefinition"]["metadata"]["annotations"] = annotations
+    policy = bind("settings", template)
     [[manifest]] = extract_manifests([policy], "4.16.1")
     assert manifest["metadata"]["annotations"] == {**(annotations or {}), APPLY_TYPE_ANNOTATION: apply_type}
 

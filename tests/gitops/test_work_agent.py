@@ -50,7 +50,7 @@ def test_is_done_needs_true(action: str) -> None:
 
 
 def test_merge_metadata_replaces_the_spec_and_keeps_the_rest() -> None:
-    live = {
+    live: dict[str, Any] = {
         "metadata": {
             "name": "upgrade",
             "uid": "u",

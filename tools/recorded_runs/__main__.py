@@ -17,7 +17,7 @@ from tools.recorded_runs.actions import UnknownActionError
 from tools.recorded_runs.cluster import RecordedCluster
 from tools.recorded_runs.compact import write_runs
 from tools.recorded_runs.compare import compare
-from tools.recorded_runs.programs import PROGRAMS, ProgramReplay
+from tools.recorded_runs.programs import ProgramReplay
 from tools.recorded_runs.replay import Replay
 from tools.recorded_runs.scenario import Scenario, load_yaml, read_recording
 
@@ -72,11 +72,10 @@ def perform(scenario: Scenario, cluster: RecordedCluster, folder: Path, *, show_
 
 
 def write_groups(folder: Path, scenarios: Sequence[Scenario]) -> None:
-    """Write runs that can be performed, one file for each group: what stands before the first dash of the ids."""
+    """Write runs, one file for each group: what stands before the first dash of the ids."""
     groups: dict[str, list[Scenario]] = {}
     for scenario in scenarios:
-        if not scenario.command or scenario.command[1] in PROGRAMS:
-            groups.setdefault(scenario.id.partition("-")[0], []).append(scenario)
+        groups.setdefault(scenario.id.partition("-")[0], []).append(scenario)
     for group, members in groups.items():
         write_runs(folder / f"{group}.yaml", members)
 

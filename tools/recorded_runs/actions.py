@@ -204,6 +204,10 @@ def _write_given_file(run: Site, change: Object) -> None:
     run.host.write(change["file"], change["content"], stateroot)
 
 
+def _apply_given(run: Site, change: Object) -> None:
+    run.cluster.apply(change["object"])
+
+
 def _patch_given(run: Site, change: Object) -> None:
     kind, name = change["patched"].split()
     run.cluster.patch(run.cluster.find(kind, name), change["patch"])
@@ -219,7 +223,7 @@ def _deploy_given(run: Site, change: Object) -> None:
 
 
 _CHANGES: Mapping[str, Callable[[Site, Object], None]] = {
-    "object": lambda run, change: run.cluster.apply(change["object"]) and None,
+    "object": _apply_given,
     "patched": _patch_given,
     "deleted": _delete_given,
     "file": _write_given_file,

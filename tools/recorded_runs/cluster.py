@@ -184,7 +184,11 @@ class RecordedCluster:
 
     def _list_kinds(self) -> list[Kind]:
         optional = [crd for name in self._present for crd in self._optional[name]]
-        openshift = [Kind(*version.split("/"), kind) for version, kinds in _KINDS.items() for kind in kinds.split()]
+        openshift = [
+            Kind.of({"apiVersion": version, "kind": kind})
+            for version, kinds in _KINDS.items()
+            for kind in kinds.split()
+        ]
         return [*_BUILT_IN, *openshift, *map(_served_kind, optional), IBU]
 
     def _install(self, crds: Sequence[Object]) -> None:

@@ -66,20 +66,21 @@ def _read_run(name: str, run: Object, table: Mapping[str, tuple[str, ...]]) -> S
             steps.append(Action(entry["do"], details, entry.get("pause", False)))
         else:
             steps.append(version(entry))
+    booted, deployments = str(run.get("booted", "")), str(run.get("deployments", ""))
     return Scenario(
         id=name,
         title=run["about"],
         extra_crds=frozenset(run.get("crds") or ()),
         changes=[_read_change(change, table) for change in run.get("given") or ()],
-        booted=run.get("booted", ""),
-        deployments=run.get("deployments", "").split(),
+        booted=booted,
+        deployments=deployments.split(),
         initial=_read_initial(run["initial"], table) if "initial" in run else None,
         steps=steps,
         commands=[(tuple(words), False) for words in run.get("commands") or ()],
         files=[_read_file(path, entry, table) for path, entry in (run.get("files") or {}).items()],
         exit_code=run.get("exit"),
-        booted_after=run.get("booted after", run.get("booted", "")),
-        deployments_after=run.get("deployments after", run.get("deployments", "")).split(),
+        booted_after=str(run.get("booted after", booted)),
+        deployments_after=str(run.get("deployments after", deployments)).split(),
         seconds=0.0,
         command=run.get("command") or (),
         given=run.get("on the node") or {},
@@ -186,7 +187,8 @@ def _write_initial(initial: Object, table: _Table) -> Object:
 def _read_state(entry: Object, table: Mapping[str, tuple[str, ...]]) -> State:
     def condition(reference: str) -> Condition:
         name, _, generation = reference.partition("@")
-        return Condition(*table[name], int(generation))  # type: ignore[arg-type]
+        type_, status, reason, message = table[name]
+        return Condition(type_, status, reason, message, int(generation))
 
     return State(
         tuple(map(condition, str(entry.get("is", "")).split())),

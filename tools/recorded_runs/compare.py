@@ -117,7 +117,7 @@ def _drop_returns(texts: Sequence[str]) -> list[str]:
     The end stays, unless it is only where such a round happened to be.
     """
     told: set[str] = set()
-    kept = []
+    kept: list[str] = []
     for place, text in enumerate(texts, start=1):
         is_return = text in told and "=True/InProgress@" in text
         goes_round = place - 1 > len(kept)

@@ -12,18 +12,15 @@ import re
 import shutil
 import subprocess
 import sys
-import sysconfig
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from sandbox.controlplane.binaries import find_binaries
 from sandbox.node.inside import set_default
-from sandbox.node.interpreter import APPLICATION
 from sandbox.node.sysroot import choose_deployment
-from tools.operator_process import bind_machine
 from tools.recorded_runs.certificates import make_key_pair
+from tools.recorded_runs.mounting import MOUNT_POINTS, Mounts
 from tools.recorded_runs.scenario import load_yaml
 
 INSTALLED = "rhcos"
@@ -38,13 +35,12 @@ _LINKS = {
     "ostree": "sysroot/ostree",
 }
 _HERE = Path(__file__).parent
-_CLIENT_DAYS, _SERVER_DAYS = 200, 120
-_BOOT_ID = "/proc/sys/kernel/random/boot_id"
-_BASE_PYTHON = "/run/python"
+_KUBELET_PAIRS = (("kubelet-client", 200), ("kubelet-server", 120))
+"""Names of the kubelet's certificates, and for how many days they are valid."""
 
 
 class RecordedHost:
-    """One node in `folder`, booted into `booted`; `defaults` are the files of fixtures (see `host.yaml`)."""
+    """One node in `folder`, with the files of `host.yaml`; `booted` is the stateroot that runs."""
 
     programs = Path("/run/bin")
 
@@ -184,77 +180,20 @@ class RecordedHost:
     # programs
 
     def isolate(self) -> list[str]:
-        """The start of an argv that runs a program in the operator's container: the node's root is /host."""
-        return [
-            *("bwrap", "--die-with-parent", "--unshare-pid", "--as-pid-1", "--tmpfs", "/"),
-            *bind_machine(without=("host", "ostree", "sysroot", "var", "run")),
-            *("--dev-bind", "/dev", "/dev", "--proc", "/proc", "--dir", "/var/tmp"),  # noqa: S108
-            *self._bind_boot_id(""),
-            *self._bind_root("/host"),
-            *self._environment(),
-            "--",
-        ]
+        """See `Mounts.isolate`."""
+        return self._mounts().isolate()
 
     def enter(self, **environment: str) -> list[str]:
-        """The start of an argv that runs this project's code on the node itself: it ends with the interpreter."""
-        etcd = find_binaries().etcd
-        code = {"/run/app": APPLICATION, "/run/site": Path(sysconfig.get_paths()["purelib"]), "/run/etcd": etcd.parent}
-        values = {
-            "PATH": "/run/bin:/usr/sbin:/usr/bin",
-            "PYTHONPATH": "/run/app:/run/site",
-            "RECORDED_ETCD": f"/run/etcd/{etcd.name}",
-            **environment,
-        }
-        return [
-            *("bwrap", "--die-with-parent", "--unshare-pid", "--as-pid-1", "--clearenv"),
-            *self._bind_root("/"),
-            *(word for target, source in code.items() for word in ("--ro-bind", str(source), target)),
-            *self._environment(),
-            *(word for name, value in values.items() for word in ("--setenv", name, value)),
-            *("--chdir", "/", "--", self._python),
-        ]
+        """See `Mounts.enter`."""
+        return self._mounts().enter(**environment)
 
-    def _bind_root(self, root: str) -> list[str]:
-        def at(path: str) -> str:
-            return f"{root.rstrip('/')}{path}"
-
-        binds = [
-            (self.root(self.booted), root),
-            (self.var(self.booted), at("/var")),
-            (self.sysroot, at("/sysroot")),
-            (self.sysroot / "boot", at("/boot")),
-            (self.run, at("/run")),
-        ]
-        words = [word for source, target in binds for word in ("--bind", str(source), target)]
-        words += ["--ro-bind", "/usr", at("/usr"), "--ro-bind", "/sys", at("/sys"), "--dev-bind", "/dev", at("/dev")]
-        if not Path(sys.base_prefix).is_relative_to("/usr"):
-            words += ["--ro-bind", sys.base_prefix, at(_BASE_PYTHON)]
-        words += ["--proc", at("/proc"), "--tmpfs", at("/tmp")]  # noqa: S108  the node's own
-        words += ["--tmpfs", at("/var/lib/containers")]
-        return words + self._bind_boot_id(root.rstrip("/"))
-
-    def _bind_boot_id(self, root: str) -> list[str]:
-        return ["--ro-bind", str(self.run / "boot_id"), f"{root}{_BOOT_ID}"]
-
-    @property
-    def _python(self) -> str:
-        """The interpreter as the node sees it."""
-        prefix = sys.base_prefix if Path(sys.base_prefix).is_relative_to("/usr") else _BASE_PYTHON
-        return f"{prefix}/bin/python{sys.version_info.major}.{sys.version_info.minor}"
-
-    def _environment(self) -> list[str]:
-        in_place = self._python.startswith("/usr")
-        libraries = [] if in_place else ["--setenv", "LD_LIBRARY_PATH", f"{_BASE_PYTHON}/lib"]
-        return [
-            *("--setenv", "RECORDED_PYTHON", self._python),
-            *("--setenv", "RECORDED_SET_DEFAULT", f"/run/{Path(set_default.__file__).name}"),
-            *libraries,
-        ]
+    def _mounts(self) -> Mounts:
+        return Mounts(self.root(self.booted), self.var(self.booted), self.sysroot, self.run)
 
     # making
 
     def _make_run(self) -> None:
-        for name in ("answers", "app", "bin", "etcd", "faults", "python", "site"):
+        for name in ("answers", "bin", "faults", *MOUNT_POINTS):
             (self.run / name).mkdir(parents=True)
         for name in ("commands", "ostree-booted", "boot_id"):
             (self.run / name).touch()
@@ -312,9 +251,6 @@ class RecordedHost:
     def destroy(self) -> None:
         """Make the folder removable: ostree marks the roots of deployments as immutable."""
         subprocess.run(["chattr", "-i", *(map(str, self.sysroot.glob("ostree/deploy/*/deploy/*.0")))], check=False)
-
-
-_KUBELET_PAIRS = (("kubelet-client", _CLIENT_DAYS), ("kubelet-server", _SERVER_DAYS))
 
 
 def _to_text(value: object) -> str:

@@ -143,7 +143,7 @@ def load_yaml(path: Path) -> Any:
 def _merge(initial: Object | None, actions: Sequence[Object], trace: Sequence[Object], booted: str) -> list[Any]:
     """Actions and versions by their times. Versions tell their spec only when it changed."""
     steps: list[tuple[float, int, Action | Version]] = []
-    spec = (initial or {}).get("spec") or {}
+    spec: Object = (initial or {}).get("spec") or {}
     times = sorted([entry["t"] for entry in (*trace, *actions)])
     for entry in actions:
         details = {key: value for key, value in entry.items() if key not in ("t", "do")}
@@ -157,7 +157,7 @@ def _merge(initial: Object | None, actions: Sequence[Object], trace: Sequence[Ob
             continue
         restored = entry["verb"] == "create" or (created and not _is_fresh(entry))
         created = entry["verb"] == "create"
-        spec = entry.get("spec", spec)
+        spec = entry.get("spec") or spec
         for time, stateroot in reboots:
             booted = stateroot if entry["t"] >= time else booted
         version = (spec.get("seedImageRef") or {}).get("version", "")

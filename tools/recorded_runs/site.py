@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Self
 
 from tools.operator_process import OperatorProcess
 from tools.recorded_runs.cluster import IBU, RecordedCluster
@@ -36,7 +37,7 @@ class Site:
         self._requests_at_start = 4 + (2 if "velero" in extra_crds else 0)
         self.operator = OperatorProcess(self.host, cluster.operator_kubeconfig, environment=_ENVIRONMENT)
 
-    def __enter__(self) -> Site:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -32,7 +32,7 @@ def take_snapshot(sysroot: Path) -> Snapshot:
 
 def list_changes(before: Snapshot, after: Snapshot, placed: Collection[str]) -> list[FileChange]:
     """What changed; what lies below a removed folder is not told, and nothing of what the run itself placed."""
-    changes = []
+    changes: list[FileChange] = []
     for path in sorted({*before, *after}):
         old, new = before.get(path), after.get(path)
         if new is None:

@@ -7,7 +7,7 @@ import pytest
 from tests.api.operator.gitops.conftest import MakeSite
 from tests.api.operator.gitops.driving import play_jobs, play_reboot
 from tests.gitops.following import follow_compliance
-from tests.gitops.hub import PolicyEngine
+from tests.gitops.hub import IBU, PolicyEngine, RuledClient
 from tests.gitops.promises import check_versions
 from tests.gitops.stock import make_policies
 from tools.recorded_runs.following import Follower
@@ -115,3 +115,37 @@ def test_policies_of_finalize_abort_what_is_prepared(make_site: MakeSite, engine
     check_versions(follower.objects)
     assert last["spec"] == {"stage": "Idle"}
     assert site.host.deployments() == ["rhcos"]
+
+
+@pytest.mark.slow
+def test_policy_of_prep_sets_everything_in_one_write(make_site: MakeSite, engine: PolicyEngine) -> None:
+    """G.5: stage, seed image and OADP content together, while Idle."""
+    site = make_site("idle")
+    policy = make_policies(NEW, f"quay.io/org/seed:{NEW}")["prep"]
+    engine.enforce(policy)
+    site.settle()
+    assert site.cluster.client.get(IBU, "upgrade")["spec"] == policy.templates[0].body["spec"]
+    assert not engine.is_compliant(policy)  # OADP is not installed there
+
+
+@pytest.mark.slow
+def test_policy_of_prep_is_not_compliant_with_a_warning(
+    make_site: MakeSite, engine: PolicyEngine, hub_client: RuledClient
+) -> None:
+    """G.1: the texts are exact, and that of a warning is another one."""
+    site = make_site("idle")
+    manifest = "apiVersion: foo.example.com/v1\nkind: Foo\nmetadata: {name: f1, namespace: default}\n"
+    metadata = {"name": "em", "namespace": "default"}
+    site.cluster.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"a.yaml": manifest}})
+    live = hub_client.get(IBU, "upgrade")
+    spec = {**POLICIES["prep"].templates[0].body["spec"], "extraManifests": [metadata]}
+    with Follower(site.cluster.client) as follower:
+        hub_client.update({**live, "spec": spec})
+        play_jobs(site)
+        last = follower.wait_until(lambda obj: obj["status"]["conditions"][-1]["type"] == "PrepCompleted")
+    check_versions(follower.objects)
+    assert last["status"]["conditions"][-1]["message"] == (
+        "Prep stage completed with extramanifests validation warning. Please check the annotation "
+        "'extra-manifest.lca.openshift.io/validation-warning' for details."
+    )
+    assert not engine.is_compliant(POLICIES["prep"])

@@ -20,8 +20,8 @@ QUICK = {
     *("abort-005", "cycle-001", "delete-006", "post-005", "prep-003", "prep-warn-001", "rollback-008", "start-006"),
     *("trans-014", "cli-post-pivot-002"),
 }
-# Jobs really ran in these: see tests/flow/prep/test_recorded_run.py.
-WITH_JOBS = {"e2e-002"}
+# Jobs and images are real in these: see tests/flow/prep/test_recorded_run.py, tests/host/test_recorded_programs.py.
+ELSEWHERE = {"e2e-002", "cli-stateroot-setup-001", "cli-stateroot-setup-005"}
 
 
 def make_params(*, programs: bool) -> list[object]:
@@ -29,7 +29,7 @@ def make_params(*, programs: bool) -> list[object]:
     return [
         pytest.param(run, id=run.id, marks=() if run.id in QUICK else (pytest.mark.slow,))
         for run in runs
-        if bool(run.command) is programs and run.id not in WITH_JOBS
+        if bool(run.command) is programs and run.id not in ELSEWHERE
     ]
 
 
