@@ -147,6 +147,7 @@ def status(directory: Path, output: str) -> None:
         click.echo(f"deployment {mark} {each['stateroot']} {each['deployment'][:12]}{' default' * each['default']}")
     for unit in values["units"]:
         click.echo(f"unit         {unit['name']} {unit['active']} ({unit['sub']})")
+    click.echo(f"registry     {values['registry']}")
     for name, pid in (values.get("pids") or {}).items():
         click.echo(f"outside      {name} (pid {pid})")
     for name, value in values["faults"].items():

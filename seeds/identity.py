@@ -85,6 +85,14 @@ def find_release_registry(deployment: Mapping[str, Any]) -> str:
     return str(containers[0]["image"]).partition("/")[0]
 
 
+def read_field(obj: Mapping[str, Any], part: str, key: str) -> str:
+    """Return the text `<part>.<key>` of an object. Raises IdentityError when it is absent or empty."""
+    value = (obj.get(part) or {}).get(key)
+    if not value:
+        raise IdentityError(f"{describe(obj)} has no {part}.{key}")
+    return str(value)
+
+
 def read_text(config_map: Mapping[str, Any], key: str) -> str:
     """Return one value of a ConfigMap. Raises IdentityError when it is absent."""
     value = (config_map.get("data") or {}).get(key)

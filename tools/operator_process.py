@@ -7,6 +7,7 @@ has. Everything else is real. A host with deployments of its own is `tools.recor
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -187,6 +188,9 @@ class OperatorProcess:
     def kill(self) -> None:
         """Kill it without warning."""
         if self._process is not None and self._process.poll() is None:
+            # First the one inside: as process 1 of its own namespace it may survive bubblewrap's end.
+            with contextlib.suppress(FileNotFoundError, IndexError, ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
             self._process.kill()
             self._process.wait()
             self._finish_log()

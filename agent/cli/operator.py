@@ -21,7 +21,7 @@ from agent.ibu.kind import IBU
 from agent.ibu.network_policies import ensure_policies, find_owner, log_policies, make_policies
 from agent.ibu.restoring import ensure_resource
 from agent.kube import Client, Event, Kind, Object, RetryPolicy, errors
-from agent.pivot.saved import SavedResource, read_boot_id
+from agent.pivot.saved import SavedResource
 from agent.runtime.access import AccessGuard
 from agent.runtime.http_server import BindAddress, HttpServer, Response
 from agent.runtime.leader import LeaderElection
@@ -32,6 +32,7 @@ from agent.runtime.process import Part, StopRequest, run_parts, stop_on_signals
 from agent.runtime.serving_tls import ServingCertificate, TlsProfile
 from agent.runtime.settings import ProcessSettings, SettingsError, load_settings, setting
 from agent.runtime.watch import Watch
+from hostops.bootid import read_boot_id
 from hostops.files import make_directory
 from hostops.hostroot import HostRoot
 
@@ -113,7 +114,7 @@ def run_operator(settings: OperatorSettings, request: StopRequest) -> int:
         apply_network_policies(client, settings, metrics_port)
         root = HostRoot.detect()
         make_directory(root.path(_STATE_DIRECTORY), 0o700)
-        saved = SavedResource(root, boot_id=read_boot_id(), has_left=make_leaving_check(root))
+        saved = SavedResource(root, boot_id=read_boot_id(root), has_left=make_leaving_check(root))
         create_upgrade(client, saved)
         # From here on imports may take their time: whoever waits for the resource has it.
         from agent.runtime.watches import Watches
@@ -146,7 +147,7 @@ class RunningParts:
 
     def add(self, parts: Sequence[Part]) -> None:
         """Check `parts` from now on."""
-        self.checks.update({type(part).__name__: part.is_alive for part in parts})
+        self.checks.update({getattr(part, "controller", type(part).__name__): part.is_alive for part in parts})
 
 
 def connect(settings: OperatorSettings, metrics: Metrics) -> Client:

@@ -10,8 +10,7 @@ from datetime import datetime
 from agent.ibu.decide import Facts, Work
 from agent.ibu.ports import Ports
 from agent.ibu.resource import LiveResource
-from agent.workflow.outcome import Failed, Outcome
-from agent.workflow.step import Itinerary, Step
+from agent.workflow.step import Itinerary
 from crds.imagebasedupgrade import ImageBasedUpgrade
 from hostops.rpmostree import Deployments
 
@@ -49,19 +48,8 @@ ITINERARIES: dict[Work, str] = {
 
 
 def load_itinerary(work: Work) -> Itinerary[StageContext]:
-    """Return the itinerary for `work`; one that says so when this version of the operator has none."""
-    if work not in ITINERARIES:
-        return _make_unavailable(work)
+    """Return the itinerary for `work`."""
     module, _, attribute = ITINERARIES[work].partition(":")
     itinerary = getattr(importlib.import_module(module), attribute)
     assert isinstance(itinerary, Itinerary)
     return itinerary
-
-
-def _make_unavailable(work: Work) -> Itinerary[StageContext]:
-    text = f"this version of the operator can not do the {work} part of an upgrade; nothing was changed on the node"
-
-    def refuse(_: StageContext) -> Outcome:
-        return Failed(text)
-
-    return Itinerary(f"{work}-unavailable", (Step("refuse", refuse),))

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
-from agent.ibu.decide import Facts, Work, decide, delay_cleanup
-from agent.ibu.drift import find_drift, find_target, pin_spec
+from agent.ibu.decide import Work, decide, delay_cleanup
+from agent.ibu.drift import pin_spec
+from agent.ibu.facts import collect_facts
 from agent.ibu.fold import fold_error, fold_event
 from agent.ibu.itineraries import StageContext, load_itinerary
 from agent.ibu.kind import IBU, IBU_NAME
@@ -22,16 +23,16 @@ from agent.ibu.succession import Succession
 from agent.ibu.workspace import AcceptedSpec
 from agent.kube import Object, errors
 from agent.pivot.decided import RollbackDecision
-from agent.pivot.returns import find_departure, forget_departure
+from agent.pivot.returns import forget_departure
 from agent.pivot.saved import SavedResource
 from agent.runtime.worker import Request
 from agent.workflow.conditions import find_condition
 from agent.workflow.outcome import Done, Failed, Wait
 from agent.workflow.replay import Ended, Started, replay
 from agent.workflow.step import Step
-from crds.imagebasedupgrade import Annotation, ImageBasedUpgrade, ImageBasedUpgradeSpec, Reason, Stage
+from crds.imagebasedupgrade import Annotation, ImageBasedUpgrade, Reason, Stage
 from hostops.reboot import Rebooter
-from hostops.rpmostree import DeploymentError, Deployments, RpmOstree
+from hostops.rpmostree import RpmOstree
 from seeds.creation.workspace import is_cluster_claimed
 
 log = logging.getLogger(__name__)
@@ -107,13 +108,12 @@ class UpgradeController:
         if request.name != IBU_NAME:
             log.warning("ignored: the only valid name is 'upgrade'", extra={"object": str(request)})
             return None
-        if (left := self._await_reboot()) is not None:
-            return left
-        if is_cluster_claimed(self._ports.root):
-            return _SEED_GENERATION_DELAY
         self._watched = ()
         try:
-            return self._pass()
+            left = self._await_reboot()
+            if left is None and is_cluster_claimed(self._ports.root):
+                left = _SEED_GENERATION_DELAY
+            return self._pass() if left is None else left
         finally:
             self._follow(self._watched)
 
@@ -154,7 +154,8 @@ class UpgradeController:
     def _work(self, resource: LiveResource) -> timedelta | None:
         _log_annotations(resource.cr)
         deployments, accepted = self._rpm_ostree.status(), self._accepted.read()
-        facts = self._collect_facts(resource.cr, accepted, deployments)
+        wait = self._retries.wait(resource.cr, self._clock())
+        facts = collect_facts(self._ports.root, resource.cr, accepted, deployments, wait)
         decision = decide(pin_spec(resource.cr, accepted), facts, self._now())
         if decision.accept_spec:
             self._accepted.write(decision.cr.spec)
@@ -171,34 +172,6 @@ class UpgradeController:
             self._resume = ""
             return decision.requeue_after
         return self._run(decision.work, StageContext(self._ports, resource, facts, deployments, self._now))
-
-    def _collect_facts(
-        self, cr: ImageBasedUpgrade, accepted: ImageBasedUpgradeSpec | None, deployments: Deployments
-    ) -> Facts:
-        """Look at what a decision depends on. Raises DeploymentError and OSError."""
-        after_pivot = deployments.is_booted(find_target(cr, accepted))
-        return Facts(
-            after_pivot=after_pivot,
-            rollback_expiration=self._find_expiration(cr, deployments) if after_pivot else None,
-            cleanup_wait=self._retries.wait(cr, self._clock()),
-            drift=find_drift(cr, accepted),
-            spec_accepted=accepted is not None,
-            departure=find_departure(self._ports.root),
-            rollback=self._rollback.read(),
-        )
-
-    def _find_expiration(self, cr: ImageBasedUpgrade, deployments: Deployments) -> datetime | None:
-        """Read the certificates of the other release when they matter and are not in the status already."""
-        known = cr.status.rollback_availability_expiration
-        if known is not None or find_current_stage(cr.status.conditions) not in (Stage.UPGRADE, Stage.ROLLBACK):
-            return known
-        from agent.pivot.certificates import ExpirationUnknown, find_expiration
-
-        try:
-            return find_expiration(self._ports.root, deployments.unbooted_stateroot())
-        except (ExpirationUnknown, DeploymentError) as error:
-            log.warning("it is not known until when a rollback is safe", extra={"reason": str(error)})
-            return None
 
     def _run(self, work: Work, context: StageContext) -> timedelta | None:
         """Run the itinerary until a step is not done, writing down what happens as it happens."""

@@ -36,7 +36,8 @@ def describe_damage(damaged: Damaged) -> str:
     """Return the message of a fresh resource that should have been another one."""
     return (
         f"Idle. The state saved before the last reboot or deletion could not be read ({damaged.reason}) and was moved "
-        f"to {damaged.moved_to}: check with 'ostree admin status' which release is booted before preparing an upgrade"
+        f"to {damaged.moved_to}: check with 'ostree admin status' which release is booted before preparing an upgrade; "
+        "a release that was booted for an upgrade may roll back by itself"
     )
 
 

@@ -307,6 +307,10 @@ class Client:
         query: Query | None = None,
         **options: Any,
     ) -> Object:
+        for part in (name, namespace):
+            if part in (".", ".."):  # as a part of a path it would name something else, the whole collection perhaps
+                raise BadRequest(f"invalid resource name {part!r}: [may not be {part!r}]")
+
         def call(resource: Resource) -> Object:
             if resource.namespaced and not namespace and options.get("verb") != "list":
                 raise BadRequest(

@@ -10,7 +10,6 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -20,7 +19,6 @@ from hostops.files import remove_durably, sync_directory, write_json
 from hostops.hostroot import HostRoot
 
 SAVED_PATH = "/var/lib/lca/ibu.json"
-_BOOT_ID_PATH = "/proc/sys/kernel/random/boot_id"
 _BOOT_KEY = "savedInBoot"
 _OF_ONE_CLUSTER = (
     *("resourceVersion", "uid", "creationTimestamp", "generation", "managedFields", "deletionTimestamp"),
@@ -72,11 +70,6 @@ def drop_nulls(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: drop_nulls(item) for key, item in value.items() if item is not None}
     return [drop_nulls(item) for item in value] if isinstance(value, list) else value
-
-
-def read_boot_id(path: Path = Path(_BOOT_ID_PATH)) -> str:
-    """Return the id of the running boot."""
-    return path.read_text().strip()
 
 
 class SavedResource:

@@ -10,7 +10,7 @@ from agent.seedgen.context import Context
 from agent.seedgen.fold import show_progress
 from agent.seedgen.journal import Journal, Phase
 from agent.seedgen.ports import DEFAULT_RECERT_IMAGE, NODE_AUTH_FILE
-from agent.seedgen.validation import check_upgrade, find_objections, read_seed_auth
+from agent.seedgen.validation import check_upgrade, find_objections, get_image, read_seed_auth
 from agent.workflow.outcome import Failed, Outcome, Wait
 from hostops import files
 from hostops.podman import Podman
@@ -35,7 +35,7 @@ def begin_stabilizing(context: Context) -> None:
     context.journal = Journal(
         phase=Phase.STABILIZING,
         uid=cr.metadata.uid,
-        seed_image=(cr.spec.seed_image or "").removeprefix("docker://"),
+        seed_image=get_image(cr),
         recert_image=cr.spec.recert_image or ports.recert_image or DEFAULT_RECERT_IMAGE,
         builder_image=find_own_image(ports.client, ports.namespace, ports.pod_name),
     )

@@ -140,10 +140,16 @@ def _check_image(ports: Ports, cr: SeedGenerator) -> Iterator[str]:
     auth = read_seed_auth(ports)
     if isinstance(auth, str):
         yield auth
-    if not cr.spec.seed_image:
+    image = get_image(cr)
+    if not image:
         yield messages.NO_IMAGE
     elif isinstance(auth, bytes):
-        yield from _try_push(ports, cr.spec.seed_image, auth)
+        yield from _try_push(ports, image, auth)
+
+
+def get_image(cr: SeedGenerator) -> str:
+    """Return what to push, as registries know it; "" when nothing is said."""
+    return (cr.spec.seed_image or "").removeprefix("docker://")
 
 
 def read_seed_auth(ports: Ports) -> bytes | str:

@@ -72,8 +72,8 @@ class ClusterConfig(BaseModel):
     """Manifests of the operator, applied at a first boot; left out if the folder does not exist."""
     operator_seconds: float = Field(gt=0, default=0.4)
     """How long each ClusterOperator takes to become available after a start."""
-    pivoted: bool = False
-    """Whether the booted stateroot was made by an upgrade; `never-healthy-after-pivot` only concerns those."""
+    stateroot: str = ""
+    """The booted stateroot; `never-healthy-after-pivot` only concerns one that an upgrade has just led into."""
 
     @classmethod
     def for_node_root(cls, node_root: Path, **values: object) -> ClusterConfig:

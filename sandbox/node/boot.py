@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from sandbox.node.installation import NODE_KUBECONFIG
 from sandbox.node.interpreter import interpreter_mounts
 from sandbox.node.ports import Ports
 from sandbox.node.standins import INTERPRETER
-from sandbox.node.sysroot import INSTALLED_STATEROOT, Deployment
+from sandbox.node.sysroot import Deployment
 
 # Folders of /var that systemd-tmpfiles makes at every boot of a real node.
 _VAR_FOLDERS = {
@@ -37,19 +38,19 @@ _VAR_FOLDERS = {
 
 
 def boot_command(layout: SandboxLayout, deployment: Deployment, *, ready_fd: int, info_fd: int) -> list[str]:
-    """Prepare `/var` and the kernel's command line of `deployment`; return the command that boots it.
+    """Prepare `/var` and what the kernel tells about this boot of `deployment`; return the command that boots it.
 
     Its exit code is that of process 1 (`sandbox.node.inside.manager`), which writes a line to `ready_fd` when all units
     are started; bubblewrap writes JSON with `child-pid` to `info_fd`. Raises OSError, ControlPlaneError.
     """
     _make_var(deployment.var)
-    command_line = layout.control / "cmdline"
-    command_line.write_text(deployment.kernel_arguments + "\n")
+    kernel_files = _write_kernel_files(layout, deployment)
     environment = [word for pair in node_environment().items() for word in ("--setenv", *pair)]
     program = [f"{NODE_MOUNT}/bin/{INTERPRETER}", "-S", "-m", "sandbox.node.inside.init"]
     return [
         "bwrap",
-        *_mounts(layout, deployment, command_line),
+        *_mounts(layout, deployment),
+        *kernel_files,
         *("--die-with-parent", "--as-pid-1", "--unshare-pid", "--unshare-uts", "--unshare-ipc"),
         *("--info-fd", str(info_fd), "--hostname", _hostname(deployment), "--clearenv", *environment),
         *("--setenv", "SANDBOX_READY_FD", str(ready_fd)),
@@ -76,12 +77,12 @@ def write_cluster_config(layout: SandboxLayout, deployment: Deployment, identity
         "programs": [f"{NODE_MOUNT}/bin"],
         "program_mounts": [str(NODE_MOUNT)],
         "deploy_dir": f"{NODE_MOUNT}/app/deploy",
-        "pivoted": deployment.stateroot != INSTALLED_STATEROOT,
+        "stateroot": deployment.stateroot,
     }
     write_json(layout.cluster_config, values)
 
 
-def _mounts(layout: SandboxLayout, deployment: Deployment, command_line: Path) -> list[str]:
+def _mounts(layout: SandboxLayout, deployment: Deployment) -> list[str]:
     var = deployment.var
     read_write: list[tuple[Path, str]] = [
         (layout.sysroot, "/sysroot"),
@@ -103,10 +104,23 @@ def _mounts(layout: SandboxLayout, deployment: Deployment, command_line: Path) -
         arguments += ["--bind", str(folder), target]
     for source, place in read_only:
         arguments += ["--ro-bind", str(source), str(place)]
-    arguments += ["--proc", "/proc", "--ro-bind", str(command_line), "/proc/cmdline", "--dev", "/dev"]
+    arguments += ["--proc", "/proc", "--dev", "/dev"]
     arguments += ["--ro-bind", "/sys", "/sys", "--tmpfs", "/tmp"]  # noqa: S108
     if Path("/sys/fs/cgroup").is_dir():
         arguments += ["--bind", "/sys/fs/cgroup", "/sys/fs/cgroup"]
+    return arguments
+
+
+def _write_kernel_files(layout: SandboxLayout, deployment: Deployment) -> list[str]:
+    """Write what the machine's own kernel would answer wrongly, and return the mounts that put it in place."""
+    arguments = []
+    for name, place, text in (
+        ("cmdline", "/proc/cmdline", deployment.kernel_arguments),
+        ("boot_id", "/proc/sys/kernel/random/boot_id", str(uuid.uuid4())),
+    ):
+        file = layout.control / name
+        file.write_text(text + "\n")
+        arguments += ["--ro-bind", str(file), place]
     return arguments
 
 

@@ -23,7 +23,8 @@ from hostops.files import read_json, write_json
 
 STATE = Path("/run/sandbox-containers")
 PODMAN = "/usr/bin/podman"
-ETCD_CLIENTS = "http://127.0.0.1:2379"
+ETCD_PORT = 2379
+ETCD_CLIENTS = f"http://127.0.0.1:{ETCD_PORT}"
 """Fixed by the callers; of several nodes on one machine only one at a time can have it."""
 
 ETCD_PATIENCE_SECONDS = 300.0
@@ -141,7 +142,7 @@ def _start_etcd(request: Request) -> int:
     while True:
         process = _spawn(request, command)
         while process.poll() is None:
-            if _answers(f"{ETCD_CLIENTS}/health"):
+            if _answers(f"{ETCD_CLIENTS}/health") and _listens(process.pid, ETCD_PORT):
                 _remember(request, process.pid, "running", 0)
                 sys.stdout.write(f"{request.name}\n")
                 return 0
@@ -289,6 +290,20 @@ def _answers(url: str) -> bool:
             return bool(response.status == 200)
     except (urllib.error.URLError, OSError):
         return False
+
+
+def _listens(pid: int, port: int) -> bool:
+    """Whether it is this process that has the port, and not one of another node of this machine."""
+    listening = "0A"
+    sockets = set()
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, local, _, state, *rest = line.split()
+        if state == listening and int(local.rpartition(":")[2], 16) == port:
+            sockets.add(f"socket:[{rest[5]}]")
+    try:
+        return any(str(link.readlink()) in sockets for link in Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        return False  # it has ended, or closed something this instant
 
 
 if __name__ == "__main__":

@@ -104,6 +104,11 @@ def _etc_files(identity: Identity, registry: str) -> dict[str, str]:
             [[registry]]
             location = "{registry}"
             insecure = true
+
+            [[registry]]
+            prefix = "quay.io/edge-infrastructure"
+            location = "{registry}/edge-infrastructure"
+            insecure = true
         """,
         "containers/policy.json": '{"default": [{"type": "insecureAcceptAnything"}]}\n',
         "mco/proxy.env": "# Proxy environment variables will be populated in this file.\n",

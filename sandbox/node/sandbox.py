@@ -72,6 +72,7 @@ class Sandbox:
         if self.start(owner_pid):
             say("booting")
         self.wait_ready()
+        self._publish_recert()
         say("waiting for the upgrade agent")
         wait_idle(self.layout.kubeconfig, UP_SECONDS)
 
@@ -90,6 +91,19 @@ class Sandbox:
                     make_node(self.layout, identity, registry)
                 except CommandError as error:
                     raise SandboxError(f"installing the node failed at `{' '.join(error.argv)}`: {error}") from error
+
+    def _publish_recert(self) -> None:
+        """Have the image of recert where the node gets it from: its own registry, which stands in for the original."""
+        from hostops.runner import CommandError, HostRunner
+        from sandbox.node.payload import publish_recert
+        from sandbox.node.ports import Ports
+
+        if self.faults.active("registry-down") is not None:
+            return
+        try:
+            publish_recert(HostRunner(), self.layout.directory, Ports.read(self.layout.ports_file).registry)
+        except CommandError as error:
+            raise SandboxError(f"publishing recert failed at `{' '.join(error.argv)}`: {error}") from error
 
     def start(self, owner_pid: int | None = None) -> bool:
         """Start the supervisor, which boots the node; False if it runs already."""
@@ -191,6 +205,7 @@ class Sandbox:
             "running": running,
             **state,
             "cluster_ready": running and self.layout.cluster_ready.exists(),
+            "registry": self._registry,
             "deployments": deployments,
             "units": list_units(self.layout) if running else [],
             "faults": self.faults.all(),
@@ -220,6 +235,14 @@ class Sandbox:
     def run(self, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run `command` on the node and capture its output. Raises NotRunningError, CalledProcessError."""
         return subprocess.run(self.exec_argv(command), capture_output=True, text=True, check=check)
+
+    @property
+    def _registry(self) -> str | None:
+        """Address of the container registry."""
+        try:
+            return f"127.0.0.1:{read_json(self.layout.ports_file)['registry']}"
+        except FileNotFoundError:
+            return None
 
     # -- plumbing ----------------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from hostops.runner import CommandError, HostRunner, Runner
 from sandbox.node.failure import SandboxError
 from sandbox.node.identity import Identity
 from sandbox.node.oci import push_image, unpack_layout
+from sandbox.node.payload import RECERT, push_payload
 from sandbox.node.ports import Ports
 from sandbox.node.sandbox import Sandbox, Say
 from sandbox.node.seed_defects import BROKEN, SeedParts
@@ -25,9 +26,8 @@ from seeds import format as seed_format
 from seeds.format import SeedClusterInfo
 
 REPOSITORY = "openshift/seed"
-RECERT = "edge-infrastructure/recert:v0"
 PAYLOAD = ("etcd", "kube-apiserver", "lifecycle-agent")
-"""Images of the release that Prep pulls ahead; each is a few bytes in the sandbox's registry."""
+"""Images of the release that Prep pulls ahead."""
 
 _LAYOUT = "var/tmp/backup/layout"
 """Where the builder leaves the image on the node, below its root."""
@@ -81,7 +81,8 @@ def _create_seed(runner: Runner, kept: Path, version: str, registry: str, refere
         say(f"booting a seed node of {version}")
         seed.create(Identity.make(version, cluster_name="seed", seed=True), registry=registry)
         seed.start(owner_pid=os.getpid())  # it must not outlive the making
-        payload = _push_payload(runner, registry, version, seed.layout.directory)
+        images = [*(f"openshift/{name}:{version}" for name in PAYLOAD), RECERT]
+        payload = push_payload(runner, seed.layout.directory, [f"{registry}/{image}" for image in images])
         seed.wait_ready()
         say("making the image")
         seed.run("podman", "pull", "-q", *payload)
@@ -101,16 +102,3 @@ def _create_seed(runner: Runner, kept: Path, version: str, registry: str, refere
 def _read_parts(kept: Path) -> SeedParts:
     labels: dict[str, str] = json.loads((kept / "labels.json").read_text())
     return SeedParts(kept / "files", SeedClusterInfo.parse(labels[seed_format.INFO_LABEL]), labels)
-
-
-def _push_payload(runner: Runner, registry: str, version: str, scratch: Path) -> list[str]:
-    """Push the images that a node of the release needs; return their pull specs."""
-    references = [f"{registry}/openshift/{name}:{version}" for name in PAYLOAD] + [f"{registry}/{RECERT}"]
-    for number, reference in enumerate(references):
-        files = scratch / f"payload{number}"
-        files.mkdir()
-        (files / "name").write_text(f"{reference}\n")
-        push_image(runner, scratch / f"layout{number}", files, reference)
-        shutil.rmtree(files)
-        shutil.rmtree(scratch / f"layout{number}")
-    return references

@@ -14,7 +14,7 @@ from tests.docs.consoles import Shell, matches, read_commands
 
 ROOT = Path(__file__).parents[2]
 SITE = "/tmp/site"  # the folder that the pages use
-PAGES = ("sandbox.md", "upgrade.md", "backup-and-restore.md")
+PAGES = ("sandbox.md", "upgrade.md", "backup-and-restore.md", "seed-image.md")
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ import pytest
 from sandbox.controlplane.ports import choose_free_port
 from sandbox.outside import Registry
 from tests.host.images import Storage
+from tests.host.pivotednode import PivotedNode, boot_pivoted
 from tests.host.scratchnode import ScratchNode
 
 
@@ -27,6 +28,14 @@ def node(tmp_path: Path) -> Iterator[ScratchNode]:
     node.boot()
     yield node
     node.destroy()
+
+
+@pytest.fixture
+def pivoted(tmp_path: Path) -> Iterator[PivotedNode]:
+    """A node in the middle of an upgrade."""
+    pivoted = boot_pivoted(tmp_path / "node")
+    yield pivoted
+    pivoted.node.destroy()
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ crictl (they record what they are asked for), and the steps that ask the API. No
 from __future__ import annotations
 
 import json
+import shutil
 import stat
 import tarfile
 import urllib.error
@@ -318,3 +319,15 @@ def test_skipped_cleanup_leaves_the_cluster_down_and_nothing_that_brings_it_back
     assert ["systemctl", "enable", "kubelet.service", "--now"] not in seed_node.commands()
     crypto = seed_node.root.path("/var/tmp/backupCertsDir")
     assert stat.S_IMODE(crypto.stat().st_mode) == 0o700
+
+
+def test_certificates_that_were_not_restored_come_first(seed_node, image):
+    """The keys are still needed; a new creation would replace them by what is no longer right."""
+    for path in ("backup", "checks"):
+        shutil.rmtree(seed_node.root.path(f"/var/tmp/{path}"))
+    write(seed_node, "/var/tmp/checks/recert.started", "")
+    write(seed_node, "/var/tmp/backupCertsDir/key", "x")
+    code, log = run_seed(seed_node, image, cleanup="no")
+    assert code == 1
+    assert "the certificates of an earlier creation were not restored" in log.splitlines()[-1]
+    assert seed_node.root.path("/var/tmp/backupCertsDir/key").exists()

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agent.ibu import messages
-from agent.ibu.announcing import announce
 from agent.ibu.itineraries import StageContext
 from agent.ibu.postpivot.giving_up import give_up
+from agent.ibu.telling import tell
 from agent.pivot.completion import STATE_DIRECTORY
 from agent.velero.evidence import EVIDENCE
 from agent.velero.handed_over import load_restores
@@ -72,4 +72,4 @@ def _open_evidence(context: StageContext) -> Path | None:
 
 
 def _make_report(context: StageContext) -> Callable[[Notice], object]:
-    return lambda notice: announce(context, notice.reason, notice.text, "Warning")
+    return lambda notice: tell(context, "Warning", notice.reason, notice.text)

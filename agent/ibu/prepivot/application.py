@@ -16,6 +16,7 @@ from crds.base import format_time
 from crds.imagebasedupgrade import Stage
 from seeds.cluster import CLUSTER_VERSION
 from seeds.handover import OADP, OADP_DPA, OADP_RESTORES, OADP_SECRETS, remove_tree
+from seeds.identity import read_field
 
 
 def back_up(context: StageContext) -> Outcome:
@@ -25,7 +26,7 @@ def back_up(context: StageContext) -> Outcome:
     try:
         with repeated("error while handling backup"):
             content = _read_content(context)
-            cluster_id = context.ports.client.get(CLUSTER_VERSION, "version")["spec"]["clusterID"]
+            cluster_id = read_field(context.ports.client.get(CLUSTER_VERSION, "version"), "spec", "clusterID")
     except ContentError as error:
         return Failed(str(error))
     run = BackupRun(

@@ -44,7 +44,7 @@ OBJECTS = {
     "pull_secret": Wanted(SECRET, "pull-secret", CONFIG_NAMESPACE, "failed to get pull secret"),
     "user_ca": Wanted(CONFIG_MAP, USER_CA_BUNDLE, CONFIG_NAMESPACE, "failed to get user CA bundle", optional=True),
 }
-"""Name in `ClusterObjects.named` -> object."""
+"""Name in `ClusterSnapshot.named` -> object."""
 
 ClusterObjects: TypeAlias = dict[str, Object]
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
 
 from agent.ibu import messages
-from agent.ibu.health.survey import find_health_failure
+from agent.ibu.health.waiting import await_health
 from agent.ibu.itineraries import StageContext
 from agent.ibu.prepivot.application import back_up, export_application
 from agent.ibu.prepivot.cert_manager import export_certificates
@@ -21,7 +20,7 @@ from agent.ibu.prepivot.manifests import export_manifests
 from agent.ibu.prepivot.reboot import find_stateroot, is_before_reboot, make_default, observe_reboot, reboot
 from agent.ibu.prepivot.saving import save_for_new_release, save_for_old_release
 from agent.ibu.prepivot.target import locate, repeated
-from agent.workflow.outcome import Done, Outcome, Wait
+from agent.workflow.outcome import Done, Outcome
 from agent.workflow.step import Itinerary, Step
 from hostops.files import make_directory, write_atomically
 from hostops.mounts import remount_writable
@@ -31,13 +30,11 @@ from seeds.handover import CLUSTER_MANIFESTS
 log = logging.getLogger(__name__)
 
 PHASE = "PrePivot"
-HEALTH_POLL = timedelta(seconds=20)
 
 
 def wait_healthy(context: StageContext) -> Outcome:
     """Take along only a cluster that is stable."""
-    failure = find_health_failure(context.ports.client)
-    return Wait(messages.pre_pivot_waiting_for_health(failure), HEALTH_POLL) if failure else Done()
+    return await_health(context, messages.pre_pivot_waiting_for_health)
 
 
 def open_stateroot(context: StageContext) -> Outcome:

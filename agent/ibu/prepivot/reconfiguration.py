@@ -19,6 +19,7 @@ from seeds.identity import (
     list_addresses,
     parse_common_name,
     parse_install_config,
+    read_field,
     read_secret,
     read_text,
     select_master,
@@ -51,14 +52,6 @@ def compose_reconfiguration(snapshot: ClusterSnapshot, host: HostIdentity) -> Se
     return SeedReconfiguration(
         ssh_key=host.ssh_key, server_ssh_keys=host.server_ssh_keys, chrony_config=host.chrony_config, **values
     )
-
-
-def _read_cluster_id(snapshot: ClusterSnapshot) -> str:
-    return _require(snapshot.named["cluster_version"], "spec", "clusterID")
-
-
-def _read_infra_id(snapshot: ClusterSnapshot) -> str:
-    return _require(snapshot.named["infrastructure"], "status", "infrastructureName")
 
 
 def _read_node_ips(snapshot: ClusterSnapshot) -> tuple[str, ...]:
@@ -122,20 +115,13 @@ def _read_bundle(snapshot: ClusterSnapshot, name: str) -> str:
     return str((snapshot.named.get(name, {}).get("data") or {}).get(_BUNDLE_KEY) or "")
 
 
-def _require(obj: Mapping[str, Any], part: str, key: str) -> str:
-    value = (obj.get(part) or {}).get(key)
-    if not value:
-        raise IdentityError(f"{describe(obj)} has no {part}.{key}")
-    return str(value)
-
-
 _VALUES: dict[str, Callable[[ClusterSnapshot], Any]] = {
     "base_domain": lambda snapshot: parse_install_config(snapshot.named["install_config"]).base_domain,
     "cluster_name": lambda snapshot: parse_install_config(snapshot.named["install_config"]).cluster_name,
     "machine_networks": lambda snapshot: parse_install_config(snapshot.named["install_config"]).machine_networks,
     "install_config": lambda snapshot: parse_install_config(snapshot.named["install_config"]).text,
-    "cluster_id": _read_cluster_id,
-    "infra_id": _read_infra_id,
+    "cluster_id": lambda snapshot: read_field(snapshot.named["cluster_version"], "spec", "clusterID"),
+    "infra_id": lambda snapshot: read_field(snapshot.named["infrastructure"], "status", "infrastructureName"),
     "node_ips": _read_node_ips,
     "node_labels": _read_node_labels,
     "hostname": lambda snapshot: find_hostname(select_master(snapshot.masters)),

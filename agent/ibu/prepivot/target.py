@@ -26,6 +26,8 @@ def repeated(doing: str) -> Iterator[None]:
     """Put `doing` in front of an error from host, API server or the cluster's objects."""
     try:
         yield
+    except errors.Closed:
+        raise  # the process ends
     except (OSError, CommandError, DeploymentError, OstreeError, IdentityError, errors.ApiError) as error:
         raise RepeatedError(f"{doing}: {error}") from error
 

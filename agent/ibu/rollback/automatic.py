@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 
 from agent.ibu import messages
-from agent.ibu.announcing import REBOOT, announce
 from agent.ibu.itineraries import StageContext
+from agent.ibu.telling import tell
 from agent.pivot.decided import RollbackDecision
 from agent.pivot.rollback import AlreadyCompleted, RollbackError, initiate_rollback
 from agent.workflow.outcome import Failed, Outcome, Wait
@@ -37,7 +37,7 @@ def send_back(context: StageContext) -> Outcome:
     if not problem:
         if not asked_before:
             log.warning("rolling back", extra={"reason": decided.message})
-            announce(context, REBOOT, messages.EVENT_REBOOT_FOR_ROLLBACK)
+            tell(context, "Normal", "Reboot", messages.EVENT_REBOOT_FOR_ROLLBACK)
         return Wait(decided.message, request.time_left(context.now()))
     log.error("unable to auto rollback: %s", problem)
     decision.remove()

@@ -6,9 +6,9 @@ import logging
 from datetime import timedelta
 
 from agent.ibu import messages
-from agent.ibu.announcing import REBOOT, announce
 from agent.ibu.decide import has_returned
 from agent.ibu.itineraries import StageContext
+from agent.ibu.telling import tell
 from agent.pivot.completion import hold_verdict
 from agent.pivot.decided import RollbackDecision
 from agent.pivot.returns import ROLLBACK
@@ -96,8 +96,8 @@ def reboot(context: StageContext) -> Outcome:
         request = rebooter.pending()
         if request is None:
             if warning := describe_expiration(context):
-                announce(context, REBOOT, messages.EVENT_REBOOT_FOR_ROLLBACK + warning, "Warning")
-            announce(context, REBOOT, messages.EVENT_REBOOT_FOR_ROLLBACK)
+                tell(context, "Warning", "Reboot", messages.EVENT_REBOOT_FOR_ROLLBACK + warning)
+            tell(context, "Normal", "Reboot", messages.EVENT_REBOOT_FOR_ROLLBACK)
             try:
                 request = rebooter.request(ROLLBACK, now)
             except CommandError as error:

@@ -13,6 +13,7 @@ from agent.node.rollback import roll_back
 from agent.node.walk import walk
 from agent.workflow.step import Itinerary
 from hostops.hostroot import HostRoot
+from hostops.locks import hold_lock
 from hostops.runner import HostRunner, shorten_middle
 from hostops.scopes import DIRECT, NSENTER
 from seeds.autorollback import AutoRollbackConfig
@@ -20,6 +21,9 @@ from seeds.autorollback import AutoRollbackConfig
 logger = logging.getLogger(__name__)
 
 COMPONENT = "postpivot"
+LOCK = "/run/lca-post-pivot.lock"
+"""Held by the program: started by hand beside the unit it would rewrite the cluster a second time."""
+
 _ERROR_LIMIT = 16 * 1024
 """Characters of an error in a condition of the upgrade; twice as many fit."""
 
@@ -33,7 +37,8 @@ def main(argv: Sequence[str]) -> None:
     from agent.node.postpivot.itinerary import CONFIGURE_NODE
 
     run = PostPivot(HostRoot.detect(), HostRunner(NSENTER if options.in_container else DIRECT))
-    configure_or_roll_back(run, CONFIGURE_NODE)
+    with hold_lock(run.root.path(LOCK)):
+        configure_or_roll_back(run, CONFIGURE_NODE)
     logger.info("Post pivot operation finished successfully!")
 
 

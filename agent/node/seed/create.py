@@ -69,9 +69,13 @@ def _bring_back(request: SeedRequest, creation: Creation) -> str:
 
 
 def _note_error(root: HostRoot, text: str) -> None:
+    """Leave the reason for the operator; on a full disk the log has to do."""
     path = root.path(ERROR_FILE)
-    if path.parent.is_dir():
-        files.write_atomically(path, shorten_middle(text, _ERROR_LIMIT))
+    try:
+        if path.parent.is_dir():
+            files.write_atomically(path, shorten_middle(text, _ERROR_LIMIT))
+    except OSError as error:
+        logger.warning("the operator will not know why: %s", error)
 
 
 def _forget_error(root: HostRoot) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from agent.kube import Client, errors
 from agent.node.ending import ProgramError
+from agent.node.recert.flow import RecertError, RecertRun, await_leftover, run_recert
 from agent.node.seed.archiving import Archives
 from agent.node.seed.crypto import back_up_crypto, has_password
 from agent.node.seed.image import push_image, write_image
@@ -28,9 +29,9 @@ from agent.node.seed.places import (
     PROGRAM,
     SEED_DATA,
 )
-from agent.node.seed.recert import RecertError, run_recert
 from agent.node.seed.request import SeedRequest
 from agent.node.seed.services import stop_services
+from agent.node.waiting import Clock
 from agent.workflow.outcome import Done, Failed, Outcome
 from agent.workflow.step import Itinerary, Step
 from hostops import files
@@ -91,8 +92,13 @@ def prepare_folders(run: Creation) -> None:
             f"an earlier creation of a seed image was interrupted by a reboot ({CHECKS} is from another boot); "
             "bring the cluster back with `lca-node seed restore`, then start over"
         )
+    if run.markers.is_recert_to_undo() and not run.root.path(BACKUP).exists():
+        raise ProgramError(
+            "the certificates of an earlier creation were not restored; run `lca-node seed restore` until it succeeds"
+        )
     for folder in (BACKUP, LAYOUT, CRYPTO, SEED_DATA):
         files.make_directory(run.root.path(folder), 0o700)
+    files.copy_atomically(run.program, run.backup(seed_format.PROGRAM), 0o755)
 
 
 def check_access(run: Creation) -> None:
@@ -112,11 +118,11 @@ def check_room(run: Creation) -> None:
 
 
 def copy_program(run: Creation) -> None:
-    """Leave this program where the units look for it, and in the image."""
-    for target in (run.root.path(HOST_PROGRAM), run.backup(seed_format.PROGRAM)):
-        if not (target.exists() and target.samefile(run.program)):
-            files.make_directory(target.parent)
-            files.copy_atomically(run.program, target, 0o755)
+    """Leave this program where the units look for it."""
+    target = run.root.path(HOST_PROGRAM)
+    if not (target.exists() and target.samefile(run.program)):
+        files.make_directory(target.parent)
+        files.copy_atomically(run.program, target, 0o755)
 
 
 def install_restoration(run: Creation) -> None:
@@ -180,7 +186,9 @@ def run_recert_on_seed(run: Creation) -> None:
     run.markers.start_recert()
     config = f"{CRYPTO}/recert_creation_config.json"
     files.write_json(run.root.path(config), build_creation_config(has_password=has_password(run.root.path(CRYPTO))))
-    run_recert(run.host, run.root, config, run.request.recert_image, run.request.authfile, run.pause)
+    await_leftover(run.host)  # of a creation that was killed and goes on now
+    recert = RecertRun(config, run.request.recert_image, run.request.authfile)
+    run_recert(run.host, run.root, recert, Clock(sleep=run.pause))
 
 
 def remove_network_certificates(run: Creation) -> None:
@@ -256,11 +264,11 @@ def _once(action: Callable[[Creation], None]) -> Step[Creation]:
 CREATE_SEED: Itinerary[Creation] = Itinerary(
     "seed creation",
     (
+        _step(copy_program, "failed to copy lca-cli binary"),
+        _step(install_restoration, "failed to prepare the restoration"),
         _step(prepare_folders, "failed to prepare folders"),
         _step(check_access, "the image could not be pushed"),
         _step(check_room, "failed to measure the disk space"),
-        _step(copy_program, "failed to copy lca-cli binary"),
-        _step(install_restoration, "failed to prepare the restoration"),
         _step(install_units, "failed to create systemd files"),
         _once(create_container_list),
         _once(gather_cluster_info),

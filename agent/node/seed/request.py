@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
-import logging
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from agent.node.commandline import make_parser, parse_options
 from agent.node.ending import UsageError
 from agent.node.seed.places import NODE_AUTH_FILE, PROGRAM
 from hostops.runner import HostRunner
@@ -41,17 +40,13 @@ class SeedRequest:
 
 def parse_request(program: str, argv: Sequence[str]) -> SeedRequest:
     """Read the command line of `seed create` or `seed restore`. Raises UsageError, or SystemExit as argparse does."""
-    parser = argparse.ArgumentParser(prog=f"lca-node seed {program}")
+    parser = make_parser(f"seed {program}", None)
     parser.add_argument("-i", "--image", required=True, help="pull spec of the seed image")
     parser.add_argument("-a", "--authfile", default=NODE_AUTH_FILE, help="credentials (default: %(default)s)")
     parser.add_argument("-e", "--recert-image", default=DEFAULT_RECERT_IMAGE, help="default: %(default)s")
     parser.add_argument("--skip-recert-validation", action="store_true", help="leave the certificates as they are")
     parser.add_argument("--skip-cleanup", action="store_true", help="leave the cluster down (create only)")
-    parser.add_argument("-v", "--verbose", action="store_true", help="log more")
-    parser.add_argument("-c", "--no-color", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args(argv)
-    if options.verbose:
-        logging.getLogger().setLevel(logging.DEBUG)
+    options = parse_options(parser, argv)
     for name, value in (("--image", options.image), ("--recert-image", options.recert_image)):
         if not value or any(character.isspace() for character in value):
             raise UsageError(f"{name} {value!r} is not a pull spec")

@@ -11,12 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from agent.node.ending import ProgramError
+from agent.node.recert.etcd import stop_etcd
+from agent.node.recert.flow import RecertError, RecertRun, await_leftover, run_recert
 from agent.node.seed.crypto import read_password
 from agent.node.seed.markers import Markers
 from agent.node.seed.places import BACKUP, CHECKS, CRYPTO, NETWORK_CERTIFICATES, SEED_DATA
-from agent.node.seed.recert import RecertError, run_recert, stop_etcd
 from agent.node.seed.request import SeedRequest
 from agent.node.seed.services import KUBELET, stop_services
+from agent.node.waiting import Clock
 from agent.node.walk import walk
 from agent.workflow.outcome import Done, Outcome
 from agent.workflow.step import Itinerary, Step
@@ -76,6 +78,7 @@ def remove_target_units(run: Restoration) -> None:
 
 def restore_certificates(run: Restoration) -> None:
     """Make the certificates usable again, with the keys that all kubeconfigs know."""
+    await_leftover(run.host)
     stop_etcd(run.host)
     if not (run.request.recert and run.markers.is_recert_to_undo()):
         return
@@ -89,7 +92,7 @@ def restore_certificates(run: Restoration) -> None:
     files.write_json(run.root.path(path), config)
     # The builder's credentials may be gone; the images are there since the creation.
     authfile = run.request.authfile if run.root.path(run.request.authfile).exists() else ""
-    run_recert(run.host, run.root, path, run.request.recert_image, authfile, run.pause)
+    run_recert(run.host, run.root, RecertRun(path, run.request.recert_image, authfile), Clock(sleep=run.pause))
     run.markers.forget_recert()
 
 

@@ -14,6 +14,7 @@ from sandbox.cluster.config import ClusterConfig
 from sandbox.cluster.kubelet.status import format_time
 from sandbox.cluster.operators.cluster_version import cluster_version_status
 from sandbox.cluster.operators.health import HEALTHY, STARTING, Health, operator_conditions, operator_health
+from sandbox.cluster.operators.novelty import is_new
 from sandbox.faults import Faults
 
 CLUSTER_OPERATOR = Kind("config.openshift.io", "v1", "ClusterOperator")
@@ -61,7 +62,7 @@ class ClusterOperators:
                 seconds_up,
                 operator_seconds=self._config.operator_seconds,
                 faults=faults,
-                pivoted=self._config.pivoted,
+                pivoted=is_new(self._config),
             )
             if self._shown.get(name) != health:
                 self._write_operator(operator, health, now)

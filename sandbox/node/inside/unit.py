@@ -243,7 +243,10 @@ class Unit:
 
     def _wants_restart(self, failed: bool) -> bool:
         policy = last(self.sections, "Service", "Restart", "no")
-        return policy == "always" or (policy == "on-failure" and failed) or (policy == "on-success" and not failed)
+        abnormal = self.result in ("signal", "timeout")
+        return {"always": True, "on-failure": failed, "on-success": not failed, "on-abnormal": abnormal}.get(
+            policy, False
+        )
 
     def _become(self, state: str) -> None:
         if state == self.active == "active":

@@ -202,6 +202,16 @@ def test_an_empty_name_never_reaches_the_collection(client: Client, namespace: s
         client.delete(CONFIG_MAP, name, namespace)
 
 
+@pytest.mark.parametrize("name", [".", ".."])
+def test_a_name_that_is_a_way_never_reaches_another_path(client: Client, namespace: str, name: str) -> None:
+    created = client.create(config_map(namespace))
+    with pytest.raises(errors.BadRequest, match="invalid resource name"):
+        client.delete(CONFIG_MAP, name, namespace)
+    with pytest.raises(errors.BadRequest, match="invalid resource name"):
+        client.list(CONFIG_MAP, name)
+    assert client.get(CONFIG_MAP, "x", namespace) == created
+
+
 def test_names_with_special_characters_are_one_path_element(client: Client) -> None:
     role = client.get(Kind("rbac.authorization.k8s.io", "v1", "ClusterRole"), "system:node")
     assert role["metadata"]["name"] == "system:node"

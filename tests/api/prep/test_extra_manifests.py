@@ -148,3 +148,19 @@ def test_refused_secret_does_not_tell_its_content(
     (warning,) = findings.warnings
     assert warning.startswith("Secret[x] - dryrun failed in namespace : failed to create manifest Secret called x: ")
     assert "s3cr3t" not in warning
+
+
+@pytest.mark.parametrize("name", [".", "..", "a/b", "a?b", "a%2e", "UPPER", "a b", "x" * 300])
+def test_reference_to_an_impossible_config_map_is_a_problem(
+    make_context: MakeContext, namespace: str, name: str
+) -> None:
+    findings, _ = check_in_goes(make_context, [{"name": name, "namespace": namespace}], seconds=5.0)
+    (problem,) = findings.problems
+    assert "failed to get configMap " in problem
+
+
+@pytest.mark.parametrize("namespace", [".", "..", "a/b"])
+def test_reference_to_an_impossible_namespace_is_a_problem(make_context: MakeContext, namespace: str) -> None:
+    findings, _ = check_in_goes(make_context, [{"name": "x", "namespace": namespace}], seconds=5.0)
+    (problem,) = findings.problems
+    assert "failed to get configMap " in problem

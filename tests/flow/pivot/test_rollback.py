@@ -96,7 +96,8 @@ def test_completed_upgrade_is_left_alone_by_a_watchdog_that_still_runs(site: Sit
     write_config(site, monitor_timeout=30)
     site.pivot()
     site.sandbox.run("touch", "/var/lib/lca/upgrade_completed")
-    wait_log(site.watchdog_log, "the upgrade has completed, so nothing is rolled back")
+    watched = site.sandbox.run("/usr/local/bin/lca-cli", "init-monitor", "--monitor")
+    assert "the upgrade has completed, so nothing is watched" in watched.stdout
     assert site.booted == STATEROOT
     assert site.sandbox.run("ostree", "admin", "status").stdout.startswith(f"* {STATEROOT} ")
 

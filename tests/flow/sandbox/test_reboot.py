@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from hostops.reboot import reboot_argv
 from sandbox.node.failure import SandboxError
 from sandbox.node.sandbox import Sandbox
 
@@ -52,10 +53,16 @@ def test_reboot_goes_to_the_default_deployment(make_sandbox: MakeSandbox) -> Non
 
 def test_agent_reboots_the_node_by_systemd_run(make_sandbox: MakeSandbox) -> None:
     sandbox = make_sandbox()
-    boots = sandbox.state()["boots"]
-    sandbox.run("systemd-run", "--unit", "lifecycle-agent-reboot", "systemctl", "--message=x", "reboot")
+    boots, boot_id = sandbox.state()["boots"], read_boot_id(sandbox)
+    assert read_boot_id(sandbox) == boot_id
+    sandbox.run(*reboot_argv("upgrade"))
     sandbox.wait_booted(after=boots)
     assert sandbox.state()["boots"] == boots + 1
+    assert read_boot_id(sandbox) != boot_id
+
+
+def read_boot_id(sandbox: Sandbox) -> str:
+    return sandbox.run("cat", "/proc/sys/kernel/random/boot_id").stdout
 
 
 def test_fallback_boots_the_other_stateroot_once(make_sandbox: MakeSandbox) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from agent.cli.following import Lost, follow_upgrade
+from agent.ibu.summary import tell_ending
 from agent.kube import Client, Kind, Object, errors
 from crds.imagebasedupgrade import ImageBasedUpgrade
 from sandbox.node.identity import Identity
@@ -129,6 +130,11 @@ def wait_available(client: Client, name: str, namespace: str) -> None:
 
 def list_conditions(ibu: ImageBasedUpgrade) -> list[tuple[str, str, str, str]]:
     return [(c.type, c.status, c.reason, c.message) for c in ibu.status.conditions]
+
+
+def has_ended(stage: str) -> Callable[[ImageBasedUpgrade], bool]:
+    """Tell whether a stage that was asked for has ended, well or not; the resource of the seed does not count."""
+    return lambda ibu: ibu.spec.stage == stage and tell_ending(ibu) is not None
 
 
 def find_value(client: Client, name: str, namespace: str, key: str) -> str | None:

@@ -1,128 +1,14 @@
-"""A node in the middle of an upgrade: the new stateroot is booted, the old one holds the saved resource.
-
-Real: ostree, mounts, file systems that are full or read-only. The clock is the test's: whoever waits for the reboot is
-ended by it, as the reboot itself would.
-"""
+"""Real: ostree, mounts, file systems that are full or read-only."""
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from agent.node.ending import Interrupted
-from agent.node.initmonitor.plan import FORCED_REBOOTS, LAST_REBOOT_SECONDS
-from agent.node.waiting import Clock
-from agent.pivot.saved import SAVED_PATH
-from hostops.reboot import reboot_argv
-from tests.host.scratchnode import ScratchNode
-
-REBOOT_WAITS = {LAST_REBOOT_SECONDS, *(seconds for seconds, _ in FORCED_REBOOTS)}
-OLD, NEW = "rhcos", "rhcos_4.16.1"
-SAVED = {
-    "apiVersion": "lca.openshift.io/v1",
-    "kind": "ImageBasedUpgrade",
-    "metadata": {"name": "upgrade", "managedFields": [{"manager": "x" * 500}]},
-    "spec": {"stage": "Upgrade", "seedImageRef": {"version": "4.16.1", "image": "quay.io/org/seed:4.16.1"}},
-    "status": {
-        "conditions": [
-            {
-                "type": "UpgradeInProgress",
-                "status": "False",
-                "reason": "Failed",
-                "message": "Uncontrolled rollback",
-                "lastTransitionTime": "2026-01-01T00:00:00Z",
-            }
-        ]
-    },
-}
-
-
-class PivotedNode:
-    """The node, and what its programs did to it."""
-
-    def __init__(self, node: ScratchNode) -> None:
-        self.node = node
-        self.root, self.runner = node.root, node.runner
-        self.slept: list[float] = []
-
-    @property
-    def clock(self) -> Clock:
-        return Clock(lambda: 0.0, self._sleep)
-
-    def _sleep(self, seconds: float) -> None:
-        """Let time pass. A wait for a reboot is its end: what comes after it would reach the machine's kernel."""
-        self.slept.append(seconds)
-        if self.rebooted or seconds in REBOOT_WAITS:
-            raise Interrupted
-
-    @property
-    def saved_file(self) -> Path:
-        return self.node.stateroot_folder(OLD) / SAVED_PATH.lstrip("/")
-
-    def save(self, content: str) -> None:
-        self.saved_file.parent.mkdir(parents=True, exist_ok=True)
-        self.saved_file.write_text(content)
-
-    @property
-    def reason(self) -> str:
-        """The message in the saved resource of the old stateroot."""
-        conditions = json.loads(self.saved_file.read_text())["status"]["conditions"]
-        message: Any = next(each["message"] for each in conditions if each["type"] == "UpgradeInProgress")
-        return str(message)
-
-    @property
-    def rebooted(self) -> bool:
-        """Whether a reboot was asked for and not refused (`refuse_reboots`)."""
-        return self.asked_reboots > len((self.node.run / "refusals").read_text().split())
-
-    @property
-    def asked_reboots(self) -> int:
-        return self.node.commands().count(list(reboot_argv("rollback")))
-
-    def refuse_reboots(self, count: int) -> None:
-        """Let the first requests fail."""
-        script = f'[ "$(wc -l </run/refusals)" -ge {count} ] || {{ echo x >>/run/refusals; echo busy; exit 1; }}'
-        self.node.break_command("systemd-run --unit", script)
-
-    @property
-    def default_switched(self) -> bool:
-        return ["ostree", "admin", "set-default", "1"] in self.node.commands()
-
-    def write_config(self, **changes: Any) -> None:
-        config = {
-            "monitor_enabled": True,
-            "monitor_timeout": 300,
-            "enabled_components": {"config": True, "postpivot": True},
-        }
-        path = self.root.path("/var/lib/lca/autorollback_config.json")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({**config, **changes}))
-
-
-def make_node(directory: Path) -> ScratchNode:
-    node = ScratchNode(directory, stateroot=NEW, version="4.16.1")
-    node.create()
-    node.deploy(OLD)
-    for stateroot in (OLD, NEW):
-        (node.stateroot_folder(stateroot) / "var/lib/lca").mkdir(parents=True)
-    (node.run / "refusals").touch()
-    node.boot()
-    return node
-
-
-@pytest.fixture
-def pivoted(tmp_path: Path) -> Iterator[PivotedNode]:
-    node = make_node(tmp_path / "node")
-    pivoted = PivotedNode(node)
-    pivoted.save(json.dumps(SAVED))
-    pivoted.write_config()
-    yield pivoted
-    node.destroy()
+from tests.host.pivotednode import PivotedNode, boot_pivoted
 
 
 @pytest.fixture
@@ -132,10 +18,7 @@ def small_disk(tmp_path: Path) -> Iterator[PivotedNode]:
     for folder, size in ((disk, "16m"), (disk / "run", "1m")):
         folder.mkdir()
         subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=True)
-    node = make_node(disk)
-    pivoted = PivotedNode(node)
-    pivoted.save(json.dumps(SAVED))
-    pivoted.write_config()
+    pivoted = boot_pivoted(disk)
     yield pivoted
-    node.destroy()
+    pivoted.node.destroy()
     subprocess.run(["umount", "-l", str(disk / "run"), str(disk)], check=True)

@@ -15,7 +15,7 @@ from agent.node.initmonitor.program import judge_stop, watch
 from agent.node.initmonitor.reserve import RESERVE_FILE, Reserve
 from agent.node.initmonitor.watchdog import send_back
 from agent.pivot.completion import MARK, hold_verdict
-from tests.host.initmonitor.conftest import OLD, SAVED, PivotedNode
+from tests.host.pivotednode import OLD, SAVED, PivotedNode
 
 MESSAGE = "Rollback due to LCA Init Monitor timeout, after 5m0s"
 NO_RPM_OSTREE = "echo error: cannot connect to the daemon >&2; exit 1"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -115,3 +117,39 @@ def test_listing_that_is_none_is_refused(listing: str) -> None:
 def test_partitions_do_not_count() -> None:
     children = [{"name": "sda1", "label": "cluster-config"}]
     assert find_config_device(json.dumps({"blockdevices": [{"name": "sda", "children": children}]})) is None
+
+
+@pytest.fixture
+def real_volume(node: FolderNode) -> Iterator[Path]:
+    """A volume that is really mounted: ext4 in a file; `lsblk` names it."""
+    volume = attach_volume(node, name="loop-file")
+    subprocess.run(["mkfs.ext4", "-q", "-L", "cluster-config", "-d", volume, f"{volume}.img", "8M"], check=True)
+    mount_point = node.root.path("/mnt/config")
+    node.break_program("mount", f"exec /usr/bin/mount -o loop,ro {volume}.img {mount_point}")
+    node.break_program("umount", f"exec /usr/bin/umount {mount_point}")
+    yield volume
+    if mount_point.is_mount():
+        subprocess.run(["umount", mount_point], check=True)
+
+
+def test_configuration_is_copied_from_a_real_file_system(node: FolderNode, real_volume: Path) -> None:
+    wait_for_configuration(node.run)
+    assert read_tree(node.root.path("/opt/openshift")) == read_tree(real_volume)
+    assert not node.root.path("/mnt/config").exists()
+
+
+def test_volume_that_a_killed_run_left_mounted_is_not_mounted_twice(node: FolderNode, real_volume: Path) -> None:
+    mount_point = node.root.path("/mnt/config")
+    mount_point.mkdir(parents=True)
+    subprocess.run(["mount", "-o", "loop,ro", f"{real_volume}.img", mount_point], check=True)
+    wait_for_configuration(node.run)
+    assert read_tree(node.root.path("/opt/openshift")) == read_tree(real_volume)
+    assert "mount /dev/loop-file /mnt/config" not in node.commands
+    assert not mount_point.exists()
+
+
+def test_volume_in_use_stays_mounted_and_whole(node: FolderNode, real_volume: Path) -> None:
+    node.break_program("umount", "echo target is busy; exit 32")
+    wait_for_configuration(node.run)
+    assert read_tree(node.root.path("/mnt/config")) == read_tree(real_volume)
+    assert (node.root.path("/opt/openshift") / "cluster-configuration/manifest.json").exists()

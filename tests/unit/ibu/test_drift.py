@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from agent.ibu.drift import find_drift, pin_spec
+from agent.ibu.drift import find_drift, find_target, pin_spec
 from crds.imagebasedupgrade import AutoRollbackOnFailure, ImageBasedUpgrade, ImageBasedUpgradeSpec, SeedImageRef
 
 MakeIbu = Callable[..., ImageBasedUpgrade]
@@ -47,3 +47,13 @@ def test_edit_that_the_rules_allow_is_no_drift(make_ibu: MakeIbu, conditions: tu
 def test_nothing_accepted_yet_is_no_drift(make_ibu: MakeIbu) -> None:
     cr = make_ibu(*PREPARING, stage="Prep")
     assert pin_spec(cr, None) is cr
+
+
+def test_target_is_known_without_the_version(make_ibu: MakeIbu) -> None:
+    """Idle may be asked for with a spec that says nothing else."""
+    upgrading = make_ibu(*PREPARING, stage="Idle")
+    bare = upgrading.model_copy(update={"spec": ImageBasedUpgradeSpec(stage=upgrading.spec.stage)})
+    assert find_target(bare, ACCEPTED) == "rhcos_4.16.0"
+    assert find_target(bare, None) == "rhcos_"
+    assert find_target(upgrading, ImageBasedUpgradeSpec()) == "rhcos_4.16.1"
+    assert find_target(make_ibu("Idle=True/Idle"), ACCEPTED) == "rhcos_4.16.1"

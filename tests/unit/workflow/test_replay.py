@@ -117,3 +117,10 @@ def test_empty_itinerary_is_completed() -> None:
 def test_itinerary_with_a_repeated_name_is_refused(steps: list[tuple[str, ...]], told: str) -> None:
     with pytest.raises(ValueError, match=f"itinerary test: {told} occurs in two places"):
         make_itinerary(*steps)
+
+
+def test_remark_is_added_to_the_announcement_of_this_pass() -> None:
+    step: Step[str] = Step("a", lambda _: Done(), announce="doing a", remark=lambda context: f"; {context}")
+    silent: Step[str] = Step("b", lambda _: Done(), remark=lambda context: "never shown")
+    started = [event for event in replay(Itinerary("test", (step, silent)), "near") if isinstance(event, Started)]
+    assert [event.announce for event in started] == ["doing a; near", ""]

@@ -25,7 +25,8 @@ def make_object(kind: Kind, name: str, *, namespace: str = "", status: Object | 
 
 
 def list_conditions(**conditions: str) -> list[dict[str, str]]:
-    return [{"type": type_, "status": status} for type_, status in conditions.items()]
+    rest = {"reason": "AsTold", "message": "as told", "lastTransitionTime": "2026-01-01T00:00:00Z"}
+    return [{"type": type_, "status": status, **rest} for type_, status in conditions.items()]
 
 
 HEALTHY = {"conditions": list_conditions(Available="True", Progressing="False", Degraded="False")}

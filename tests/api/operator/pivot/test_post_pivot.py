@@ -153,6 +153,19 @@ def test_health_unready_operators_are_named_and_the_end_is_noticed_at_once(site:
     assert time.monotonic() - ready < 5.0
 
 
+def test_health_is_watched_only_while_it_is_waited_for(site: Site, client: Client) -> None:
+    break_operators(client, "etcd")
+    site.prepare_pivot()
+    site.boot(LCA_LOG_LEVEL="debug")
+    watched = {"kind": "ClusterOperator (config.openshift.io/v1)"}
+    site.operator.wait_for(lambda record: record["message"] == "following" and watched.items() <= record.items())
+    client.patch_merge(CLUSTER_OPERATOR, "etcd", {"status": HEALTHY}, subresource="status")
+    site.wait_conditions(*UPGRADED)
+    site.operator.wait_for_message("no longer following")
+    kinds = {record["kind"] for record in site.operator.log if record["message"] == "following"}
+    assert kinds == {watched["kind"]}
+
+
 def test_health_without_any_operator_yet_is_not_healthy(site: Site, client: Client) -> None:
     operators = [obj for obj in OBJECTS if obj["kind"] == "ClusterOperator"]
     for operator in operators:

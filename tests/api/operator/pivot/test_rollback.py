@@ -107,6 +107,18 @@ def test_finalize_keeps_the_verdict_while_a_watchdog_can_not_be_stopped(upgraded
     assert (upgraded.node.var(NEW) / "lib/lca/upgrade_completed").exists()
 
 
+def test_finalize_003_failed_cleanup_is_repeated_by_the_annotation(upgraded: Site) -> None:
+    with upgraded.broken("ostree", '[ "$2" != undeploy ] || { echo "error: x"; exit 1; }'):
+        upgraded.want("Idle")
+        failed = upgraded.wait_last("Idle=False/FinalizeFailed failed to clean up host stateroot resources: ")
+    assert get_stages(failed) == ()
+    assert upgraded.node.var(OLD).exists()
+    upgraded.annotate(**{RETRY: ""})
+    idle = upgraded.wait_conditions("Idle=True/Idle Idle")
+    assert get_stages(idle) == ("Prep",)
+    assert upgraded.node.deployments() == [NEW]
+
+
 FAILURES: dict[str, tuple[str, str, str]] = {
     "rollback-004": (
         "mount",

@@ -14,7 +14,8 @@ from tests.unit.seeds.certificates import make_certificate
 
 RECORDED = yaml.safe_load((Path(__file__).parents[3] / "data/golden/upgrade-export.yaml").read_text())
 INGRESS_CN = "ingress-operator@1700000000"
-NODE = Kind("", "v1", "Node")
+NAMESPACES = (*RECORDED["namespaces"], "openshift-storage", "apps")
+NAMESPACE = Kind("", "v1", "Namespace")
 CLUSTER_OPERATOR = Kind("config.openshift.io", "v1", "ClusterOperator")
 
 _OPTIONAL_KINDS = (
@@ -37,13 +38,14 @@ class Cluster:
 
     def install(self) -> None:
         """Create what every recorded run begins with."""
-        for name in (*RECORDED["namespaces"], "openshift-storage", "apps"):
-            self._ensure({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+        for name in NAMESPACES:
+            if self.client.find(NAMESPACE, name) is None:
+                self.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
         for recorded in RECORDED["objects"]:
             obj = copy.deepcopy(recorded)
             if obj["metadata"]["name"] == "router-ca":
                 obj["stringData"]["tls.crt"] = make_certificate(INGRESS_CN)
-            self._ensure(obj)
+            self.put(obj)
 
     def put(self, obj: Object) -> None:
         """Create the object, or replace it, with its status."""
@@ -79,10 +81,6 @@ class Cluster:
                 self.client.delete(Kind.of(changed), changed["metadata"]["name"], changed["metadata"].get("namespace"))
             except errors.NotFound:
                 continue
-
-    def _ensure(self, obj: Object) -> None:
-        if self._find(obj) is None:
-            self._write(obj)
 
     def _find(self, obj: Object) -> Object | None:
         found = self.client.find(Kind.of(obj), obj["metadata"]["name"], obj["metadata"].get("namespace"))

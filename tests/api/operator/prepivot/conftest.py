@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from agent.kube import Client
-from tests.api.operator.prepivot.cluster import Cluster, optional_crds
+from tests.api.operator.prepivot.cluster import NAMESPACE, NAMESPACES, Cluster, optional_crds
 from tests.api.operator.prepivot.upgrade import Upgrade, prepare_node
 from tests.host.scratchnode import ScratchNode
 
@@ -25,14 +25,27 @@ def operator_client(operator_kubeconfig: Path) -> Iterator[Client]:
         yield client
 
 
-@pytest.fixture(scope="session")
-def installed(client: Client, deployed: object, kubectl: Callable[..., str]) -> None:
-    """The cluster of the recorded runs."""
+@pytest.fixture(scope="package")
+def installed(client: Client, deployed: object, kubectl: Callable[..., str]) -> Iterator[None]:
+    """The cluster of the recorded runs; other tests on this API server have namespaces of the same names."""
     crds = optional_crds()
     kubectl("apply", "-f", "-", stdin={"apiVersion": "v1", "kind": "List", "items": crds})
     names = [crd["metadata"]["name"] for crd in crds]
     kubectl("wait", "--for=condition=Established", "--timeout=60s", "crd", *names)
-    Cluster(client).install()
+    wait_terminated(client, kubectl)
+    cluster = Cluster(client)
+    cluster.install()
+    yield
+    cluster.restore()
+    wait_terminated(client, kubectl)
+
+
+def wait_terminated(client: Client, kubectl: Callable[..., str]) -> None:
+    """Wait until namespaces that are being deleted are gone."""
+    found = {space["metadata"]["name"]: space for space in client.list(NAMESPACE)}
+    leaving = [name for name in NAMESPACES if name in found and found[name]["metadata"].get("deletionTimestamp")]
+    if leaving:
+        kubectl("wait", "--for=delete", "--timeout=120s", *(f"namespace/{name}" for name in leaving))
 
 
 @pytest.fixture
