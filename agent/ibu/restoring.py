@@ -24,6 +24,7 @@ def ensure_resource(client: Client, saved: SavedResource, now: datetime) -> bool
         try:
             _restore(client, found)
             saved.remove()
+            log.info("resource restored from its file", extra={"object": IBU_NAME})
             return True
         except (errors.Invalid, errors.BadRequest) as error:
             found = saved.move_aside(f"the API server refuses it: {error}")
@@ -77,7 +78,6 @@ def _restore(client: Client, saved: Object) -> None:
     restored = _recreate(client, wanted)
     if saved.get("status"):
         client.update_status({**restored, "status": drop_nulls(saved["status"])})
-    log.info("resource restored from its file", extra={"object": IBU_NAME})
 
 
 def _recreate(client: Client, wanted: Object) -> Object:

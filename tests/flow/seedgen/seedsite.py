@@ -90,6 +90,20 @@ class SeedSite:
     def wait_ended(self) -> list[Condition]:
         return list_conditions(self.wait(is_ended))
 
+    def wait_ended_with_new_keys(self) -> list[Condition]:
+        """As `wait_ended`, on a cluster that only knows the kubeconfig which it writes itself."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while time.monotonic() < deadline:
+            with (
+                suppress(errors.ApiError, errors.AccessError),
+                Client.connect(self.sandbox.layout.kubeconfig) as client,
+            ):
+                found = client.find(SEEDGEN, "seedimage")
+                if found and is_ended(found):
+                    return list_conditions(found)
+            time.sleep(0.5)
+        raise AssertionError("the generation did not end")
+
     def delete(self) -> None:
         with suppress(errors.NotFound):
             self.client.delete(SEEDGEN, "seedimage")

@@ -97,9 +97,10 @@ def test_failing_command_is_named(site: SeedSite, command: str, text: str) -> No
 
 
 def test_restoration_that_failed_is_repeated_by_hand(site: SeedSite) -> None:
+    """Until then the cluster has the keys of the seed; afterwards the kubeconfigs of before are good again."""
     site.sandbox.faults.set("command", r"^podman run .*/recert_config:1:recert crashed")
     site.ask()
-    failure = get_failure(site.wait_ended())
+    failure = get_failure(site.wait_ended_with_new_keys())
     assert "encountered 1 errors during restoration: restore_certificates: failed to run recert tool" in failure
     assert site.run("ls", "/var/tmp/backupCertsDir")
     site.sandbox.faults.clear()
