@@ -17,7 +17,7 @@ from tools.recorded_runs.actions import UnknownActionError
 from tools.recorded_runs.cluster import RecordedCluster
 from tools.recorded_runs.compact import write_runs
 from tools.recorded_runs.compare import compare
-from tools.recorded_runs.programs import ProgramReplay
+from tools.recorded_runs.programs import PROGRAMS, ProgramReplay
 from tools.recorded_runs.replay import Replay
 from tools.recorded_runs.scenario import Scenario, load_yaml, read_recording
 
@@ -49,6 +49,9 @@ def main() -> int:
 
 def perform(scenario: Scenario, cluster: RecordedCluster, folder: Path, *, show_log: bool) -> bool:
     """Perform a run and print what differs; return whether anything does."""
+    if where := find_elsewhere(scenario):
+        print(f"elsewhere {scenario.id}: {where}")
+        return False
     started, accepted, log = time.monotonic(), read_accepted(scenario), ""
     try:
         if scenario.command:
@@ -69,6 +72,15 @@ def perform(scenario: Scenario, cluster: RecordedCluster, folder: Path, *, show_
         print(textwrap.indent(log, "    "))
     sys.stdout.flush()
     return bool(found)
+
+
+def find_elsewhere(scenario: Scenario) -> str:
+    """Why a run can not be performed here, and where runs like it are; "" for all others."""
+    if scenario.command and scenario.command[1] not in PROGRAMS:
+        return "needs images and a registry, see tests/host/test_recorded_programs.py"
+    if scenario.id.startswith("e2e-"):
+        return "its Jobs really ran, see tests/flow/prep/test_recorded_run.py"
+    return ""
 
 
 def write_groups(folder: Path, scenarios: Sequence[Scenario]) -> None:
