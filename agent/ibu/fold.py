@@ -28,8 +28,8 @@ def fold_event(cr: ImageBasedUpgrade, facts: Facts, event: Event, now: datetime)
     if is_being_undone(cr):
         return _fold_undoing(cr, facts, event, now)
     match event:
-        case Started(step, announce):
-            cr = _start_step(cr, step, announce, now)
+        case Started():
+            cr = _start_step(cr, event, now)
         case Ended(step, outcome, ends_phase):
             return fold_outcome(cr, facts, step, outcome, now, ends_phase=ends_phase)
         case Completed():
@@ -93,16 +93,17 @@ def get_current_stage(cr: ImageBasedUpgrade) -> Stage:
     return stage
 
 
-def _start_step(cr: ImageBasedUpgrade, step: Step[Any], announce: str, now: datetime) -> ImageBasedUpgrade:
-    stage = get_current_stage(cr)
+def _start_step(cr: ImageBasedUpgrade, event: Started, now: datetime) -> ImageBasedUpgrade:
+    """Show what is being done. An error stays on display until the step that raised it has come to another end."""
+    stage, step = get_current_stage(cr), event.step
     if step.phase:
         cr = update_status(cr, history=start_phase(cr.status.history, stage, step.phase, now))
     if stage is Stage.ROLLBACK and step.announce == messages.COMPLETING_ROLLBACK:
         cr = update_status(cr, rollback_availability_expiration=None)
-    if announce:
-        return _show_progress(cr, announce, now)
+    if event.announce:
+        return _show_progress(cr, event.announce, now)
     shown = find_condition(cr.status.conditions, stage.in_progress_type)
-    if shown and messages.is_error_shown(shown.message):
+    if not event.again and shown and messages.is_error_shown(shown.message):
         return _show_progress(cr, _get_plain_text(cr), now)
     return cr
 

@@ -188,6 +188,7 @@ class UpgradeController:
         except errors.Conflict:
             raise
         except Exception as error:
+            self._resume = step.name
             self._show_error(context, step, error)
             raise
         log.info("pass ended", extra={"work": work, "stage": find_current_stage(resource.cr.status.conditions)})

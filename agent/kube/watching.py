@@ -94,6 +94,8 @@ class Watch(Iterator[Event]):
         buffered = bytearray()
         try:
             for part in response.stream(_READ_BYTES):
+                if self._stopped.is_set():  # shutting TLS down lets a blocked reader receive what is not decrypted
+                    return
                 *lines, rest = part.split(b"\n")
                 for line in lines:
                     yield bytes(buffered + line)

@@ -17,10 +17,12 @@ from agent.workflow.step import Context, Itinerary, Step, Traits
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The step is about to run. `announce` is empty when the user has seen it (see `replay`)."""
+    """The step is about to run. `announce` is empty when the step has none, or is `again` (see `replay`)."""
 
     step: Step[Any]
     announce: str
+    again: bool = False
+    """The last pass came as far, so what the user reads is still true, be it an announcement or an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +47,14 @@ def replay(
 ) -> Iterator[Event]:
     """Run the steps that apply until one is not done.
 
-    `resume` names the step that the last pass of this process ended with: up to and including it announcements are
-    left out, so that the user does not see old texts flash by in every pass. After an error leave it empty. What a step
-    raises passes through.
+    `resume` names the step that the last pass of this process ended with, by waiting or by raising: up to and including
+    it announcements are left out, so that the user does not see old texts flash by in every pass. What a step raises
+    passes through.
     """
     steps = itinerary.select_steps(traits | itinerary.observe(context))
     silent = resume in {step.name for step in steps}
     for step, following in zip_longest(steps, steps[1:]):
-        yield Started(step, "" if silent or not step.announce else step.announce + step.remark(context))
+        yield Started(step, "" if silent or not step.announce else step.announce + step.remark(context), silent)
         silent = silent and step.name != resume
         outcome = step.run(context)
         done = isinstance(outcome, Done)

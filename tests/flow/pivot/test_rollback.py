@@ -79,6 +79,22 @@ def test_watchdog_sends_a_node_back_that_waits_for_ever(site: Site) -> None:
 
 
 @pytest.mark.slow
+def test_killed_watchdog_watches_anew_also_after_a_reboot(site: Site) -> None:
+    site.hand_over()
+    write_config(site, monitor_timeout=20, enabled_components={"config": False, "postpivot": False})
+    (site.stateroot / "var/opt/openshift/cluster-configuration").rename(site.stateroot / "var/opt/aside")
+    boots = site.start_reboot()
+    wait_log(site.watchdog_log, "Launching LCA Init Monitor timeout")
+    site.sandbox.wait_booted(after=boots)
+    site.sandbox.run("systemctl", "reboot")
+    site.sandbox.wait_booted(after=boots + 1)
+    site.sandbox.run("systemctl", "kill", "--signal=KILL", "lca-init-monitor.service")
+    wait_log(site.watchdog_log, "restart counter is at 1")
+    message = "Rollback due to LCA Init Monitor timeout, after 20s"
+    assert_failed_upgrade(site.wait_rolled_back(boots + 1, message), message)
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_watchdog_sends_the_node_back_without_registry_rpm_ostree_and_saved_resource(site: Site) -> None:
     site.hand_over()

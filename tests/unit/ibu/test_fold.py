@@ -211,11 +211,10 @@ def test_error_is_shown_without_ending_the_stage(
 
 
 @pytest.mark.parametrize("conditions", [PREPARING, UPGRADING], ids=["prep", "upgrade"])
-def test_error_vanishes_when_the_step_starts_again(
-    make_ibu: MakeIbu, now: datetime, conditions: tuple[str, ...]
-) -> None:
-    cr = fold_error(make_ibu(*conditions), BEFORE, make_step(), "disk full", now)
-    cr = fold_event(cr, BEFORE, Started(make_step(), ""), now)
+def test_error_stays_until_a_later_step_starts(make_ibu: MakeIbu, now: datetime, conditions: tuple[str, ...]) -> None:
+    failed = fold_error(make_ibu(*conditions), BEFORE, make_step(), "disk full", now)
+    assert fold_event(failed, BEFORE, Started(make_step(), "", again=True), now) == failed
+    cr = fold_event(failed, BEFORE, Started(make_step(), ""), now)
     assert cr.status.conditions[-1].message == "In progress"
 
 

@@ -26,7 +26,8 @@ EXPECTED = {
         },
         "Service": {
             "ExecStart": "/usr/local/bin/lca-cli init-monitor --monitor",
-            "ExecStopPost": "systemctl disable lca-init-monitor.service",
+            "Restart": "on-failure",
+            "RestartSec": "30s",
         },
         "Install": {"WantedBy": "multi-user.target"},
     },

@@ -65,7 +65,9 @@ def test_second_pass_starts_from_the_top() -> None:
 )
 def test_announcements_up_to_the_last_pass_are_left_out(resume: str, announced: list[str]) -> None:
     events = replay(ABC, Bed(), resume=resume)
-    assert [event.announce for event in events if isinstance(event, Started)] == announced
+    started = [event for event in events if isinstance(event, Started)]
+    assert [event.announce for event in started] == announced
+    assert [event.again for event in started] == [not each for each in announced]
 
 
 def test_steps_that_do_not_apply_are_not_seen() -> None:
