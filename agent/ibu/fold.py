@@ -70,6 +70,14 @@ def fold_error(cr: ImageBasedUpgrade, facts: Facts, step: Step[Any], error: str,
     return observe(_show_progress(cr, describe(doing, error), to_utc_second(now)), facts)
 
 
+def hide_error(cr: ImageBasedUpgrade, now: datetime) -> ImageBasedUpgrade:
+    """Put the plain text of the stage in progress in the place of an error of its work."""
+    shown = find_condition(cr.status.conditions, get_current_stage(cr).in_progress_type)
+    if shown and messages.is_error_shown(shown.message):
+        return _show_progress(cr, _get_plain_text(cr), to_utc_second(now))
+    return cr
+
+
 def is_being_undone(cr: ImageBasedUpgrade) -> bool:
     """No stage is in progress, since the upgrade has failed: what still runs is the automatic rollback."""
     conditions = cr.status.conditions
@@ -102,10 +110,7 @@ def _start_step(cr: ImageBasedUpgrade, event: Started, now: datetime) -> ImageBa
         cr = update_status(cr, rollback_availability_expiration=None)
     if event.announce:
         return _show_progress(cr, event.announce, now)
-    shown = find_condition(cr.status.conditions, stage.in_progress_type)
-    if not event.again and shown and messages.is_error_shown(shown.message):
-        return _show_progress(cr, _get_plain_text(cr), now)
-    return cr
+    return cr if event.again else hide_error(cr, now)
 
 
 def _show_progress(cr: ImageBasedUpgrade, message: str, now: datetime) -> ImageBasedUpgrade:

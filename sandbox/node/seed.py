@@ -14,6 +14,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from agent.kube import Client, Kind, errors
 from hostops.runner import CommandError, HostRunner, Runner
 from sandbox.node.failure import SandboxError
 from sandbox.node.identity import Identity
@@ -23,8 +24,11 @@ from sandbox.node.ports import Ports
 from sandbox.node.sandbox import Sandbox, Say
 from sandbox.node.seed_defects import BROKEN, SeedParts
 from seeds import format as seed_format
+from seeds.creation.workspace import JOURNAL_FILE, WORKSPACE
 from seeds.format import SeedClusterInfo
 
+_OPERATOR_SECONDS = 120.0
+_UPGRADE = Kind("lca.openshift.io", "v1", "ImageBasedUpgrade")
 REPOSITORY = "openshift/seed"
 PAYLOAD = ("etcd", "kube-apiserver", "lifecycle-agent")
 """Images of the release that Prep pulls ahead."""
@@ -45,6 +49,8 @@ def make_seed(sandbox: Sandbox, version: str, broken: str | None = None, say: Sa
         return _make_seed(HostRunner(), sandbox, version, broken, say)
     except CommandError as error:
         raise SandboxError(f"making the seed image failed at `{' '.join(error.argv)}`: {error}") from error
+    except errors.ApiError as error:
+        raise SandboxError(f"making the seed image failed: the seed node's API server: {error}") from error
     except subprocess.CalledProcessError as error:
         words = (error.stderr or error.stdout or "").strip().splitlines()
         raise SandboxError(f"making the seed image failed: {words[-1] if words else error}") from error
@@ -84,6 +90,7 @@ def _create_seed(runner: Runner, kept: Path, version: str, registry: str, refere
         images = [*(f"openshift/{name}:{version}" for name in PAYLOAD), RECERT]
         payload = push_payload(runner, seed.layout.directory, [f"{registry}/{image}" for image in images])
         seed.wait_ready()
+        _remove_upgrade(seed)
         say("making the image")
         seed.run("podman", "pull", "-q", *payload)
         authfile = "/var/lib/kubelet/config.json"
@@ -97,6 +104,19 @@ def _create_seed(runner: Runner, kept: Path, version: str, registry: str, refere
     finally:
         seed.down()
         seed.purge()
+
+
+def _remove_upgrade(seed: Sandbox) -> None:
+    """Delete the upgrade's resource, which must not be in a seed; the claim keeps its operator from making it anew."""
+    claim = f"""mkdir -p {WORKSPACE} && echo '{{"phase": "building"}}' >{JOURNAL_FILE}"""
+    with (
+        Client.connect(seed.layout.kubeconfig) as client,
+        client.watch(_UPGRADE, name="upgrade", timeout_seconds=_OPERATOR_SECONDS) as made,
+    ):
+        if next(made, None) is None:
+            raise SandboxError(f"the seed node's operator has made no resource in {_OPERATOR_SECONDS:g} s")
+        seed.run("bash", "-c", claim)
+        client.delete(_UPGRADE, "upgrade")
 
 
 def _read_parts(kept: Path) -> SeedParts:

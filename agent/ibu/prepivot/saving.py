@@ -6,6 +6,7 @@ the upgrade has failed.
 
 from __future__ import annotations
 
+from agent.ibu.fold import hide_error
 from agent.ibu.itineraries import StageContext
 from agent.ibu.prepivot.target import locate, repeated
 from agent.kube import Object
@@ -24,7 +25,8 @@ def save_for_new_release(context: StageContext) -> Outcome:
     with repeated("error while exporting IBU CR to the new state root"):
         make_directory(locate(context, STATE_DIRECTORY), 0o700)
         stateroot = HostRoot(context.ports.root.path(stateroot_path(context.cr.desired_stateroot)))
-        SavedResource(stateroot).save(compose_saved(context))
+        status = hide_error(context.cr, context.now()).status  # what did not work at first is not the new release's
+        SavedResource(stateroot).save({**compose_saved(context), "status": status.write()})
     return Done()
 
 

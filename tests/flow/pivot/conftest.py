@@ -2,7 +2,7 @@
 rest is done by the node's own units: ostree, process 1 and its units, etcd, the API server, the programs under test.
 Stand-ins are those of the sandbox, above all recert.
 
-One node serves the folder. Every test begins in the old release, with the new stateroot as Prep has left it.
+One node serves the folder. Every test begins before the first boot into the new release, as Prep has left it.
 """
 
 from __future__ import annotations
@@ -33,19 +33,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @pytest.fixture
-def parked(prepared: Site) -> Iterator[Site]:
-    """The node stopped before its first boot into the new release, with empty logs."""
-    prepared.park()
-    prepared.forget_logs()
-    yield prepared
-    prepared.sandbox.faults.clear()
-
-
-@pytest.fixture
 def site(prepared: Site) -> Iterator[Site]:
-    """The same, with the old release booted, the new stateroot as Prep left it, and empty logs."""
-    prepared.go_back()
-    prepared.restore()
-    prepared.forget_logs()
+    """The node stopped before its first boot into the new release, as Prep has left it, with empty logs."""
+    prepared.park()
     yield prepared
     prepared.sandbox.faults.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,7 +10,6 @@ from typing import Any
 
 from agent.kube import Client, Kind, Object
 from sandbox.node.identity import Identity
-from sandbox.node.requests import ask_supervisor
 from sandbox.node.sandbox import Sandbox
 from sandbox.node.sysroot import INSTALLED_STATEROOT, list_bootable
 from tests.flow.pivot.handover import CHRONY, UPGRADE, describe_site, hand_over, read_secret, save_upgrade
@@ -43,15 +43,6 @@ class Site:
             self.pull_secret = read_secret(client, "pull-secret", "openshift-config", ".dockerconfigjson")
             self.prepared = client.get(UPGRADE, "upgrade")
 
-    def go_back(self) -> None:
-        """Boot the old release, if it is not, and let the resource be as Prep has left it."""
-        if self.booted != INSTALLED_STATEROOT:
-            self.sandbox.reboot(INSTALLED_STATEROOT)
-        self.sandbox.wait_ready()
-        self.sandbox.run("bash", "-c", "mount /sysroot -o remount,rw && rm -f /var/lib/lca/ibu.json")
-        if list_bootable(self.sandbox.layout.sysroot)[0].stateroot != INSTALLED_STATEROOT:
-            self.sandbox.run("ostree", "admin", "set-default", "1")
-
     def restore(self) -> None:
         """Let the new stateroot be as Prep has left it. It must not be booted."""
         for name, folder in self.folders.items():
@@ -72,16 +63,23 @@ class Site:
         save_upgrade(self.sandbox, self.prepared, STATEROOT)
 
     def park(self) -> None:
-        """Stop the node before its first boot into the new release, with everything handed over."""
+        """Stop the node before its first boot into the new release, which is as Prep has left it.
+
+        With the original release running, its operator could take what is handed over.
+        """
         if list_bootable(self.sandbox.layout.sysroot)[0].stateroot != STATEROOT:
             self.sandbox.run("ostree", "admin", "set-default", "1")
         self.sandbox.down()
         self.restore()
-        self.hand_over()
+        self.forget_logs()
+
+    def boot(self) -> None:
+        """Switch the node on without waiting for anything."""
+        self.sandbox.start(owner_pid=os.getpid())
 
     def pivot(self) -> None:
-        """Reboot into the new release; return when the program that configures the node has come to a good end."""
-        self.start_reboot()
+        """Boot the new release; return when the program that configures the node has come to a good end."""
+        self.boot()
         self.wait_configured()
 
     def wait_configured(self) -> None:
@@ -94,18 +92,12 @@ class Site:
         stateroot: str = self.sandbox.state()["booted"]["stateroot"]
         return stateroot
 
-    def start_reboot(self) -> int:
-        """Reboot into the new release without waiting for anything; return how often the node was booted before."""
-        self.sandbox.run("ostree", "admin", "set-default", "1")
-        boots: int = ask_supervisor(self.sandbox.layout, do="reboot")["boots"]
-        return boots
-
-    def wait_rolled_back(self, boots: int, message: str) -> Object:
-        """Wait until the old release runs again, when the new one was the next boot after `boots`.
+    def wait_rolled_back(self, message: str, boots: int = 1) -> Object:
+        """Wait until the original release runs again, after `boots` boots of the new one.
 
         Returns the resource as soon as it says that the upgrade has failed for the reason `message`.
         """
-        self.sandbox.wait_booted(after=boots + 1)
+        self.sandbox.wait_booted(after=boots)
         assert self.booted == INSTALLED_STATEROOT
         self.sandbox.wait_ready()
         with Client.connect(self.sandbox.layout.kubeconfig) as client:

@@ -7,8 +7,6 @@ lines of one step; what one step leaves half-done is in the tests of the steps.
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from agent.node.postpivot.itinerary import CONFIGURE_NODE
@@ -29,38 +27,39 @@ def mark_points(points: list[str]) -> list[object]:
 
 def die_once_at(site: Site, regex: str) -> None:
     """Boot into the new release, where the program dies at the point."""
+    site.hand_over()
     site.sandbox.faults.set("kill-agent-at", regex)
-    site.sandbox.start(owner_pid=os.getpid())
+    site.boot()
     wait_log(site.log, "Main process exited, code=killed, signal=SIGKILL")
 
 
 @pytest.mark.parametrize("point", mark_points(POINTS))
-def test_killed_program_is_started_again_and_configures_the_node(parked: Site, point: str) -> None:
-    die_once_at(parked, f"^{point}$")
-    parked.wait_configured()
-    assert_configured(parked)
+def test_killed_program_is_started_again_and_configures_the_node(site: Site, point: str) -> None:
+    die_once_at(site, f"^{point}$")
+    site.wait_configured()
+    assert_configured(site)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("step", POWER_FAILS_AFTER)
-def test_node_that_loses_power_in_the_middle_is_configured_at_the_next_boot(parked: Site, step: str) -> None:
-    die_once_at(parked, f"^step {step} ended$")
-    parked.sandbox.reboot(power_loss=True)
-    parked.wait_configured()
-    assert_configured(parked)
+def test_node_that_loses_power_in_the_middle_is_configured_at_the_next_boot(site: Site, step: str) -> None:
+    die_once_at(site, f"^step {step} ended$")
+    site.sandbox.reboot(power_loss=True)
+    site.wait_configured()
+    assert_configured(site)
 
 
 @pytest.mark.slow
-def test_node_that_loses_power_at_the_very_end_is_not_configured_again(parked: Site) -> None:
-    die_once_at(parked, "^step disable_unit ended$")
-    parked.sandbox.reboot(power_loss=True)
-    parked.sandbox.wait_ready()
-    assert_configured(parked)
+def test_node_that_loses_power_at_the_very_end_is_not_configured_again(site: Site) -> None:
+    die_once_at(site, "^step disable_unit ended$")
+    site.sandbox.reboot(power_loss=True)
+    site.sandbox.wait_ready()
+    assert_configured(site)
 
 
 @pytest.mark.slow
-def test_recert_that_succeeded_before_the_kill_is_not_run_again(parked: Site) -> None:
-    die_once_at(parked, "^podman stop recert_etcd")
-    parked.wait_configured()
-    assert_configured(parked)
-    assert "recert has done its work in an earlier run of this program" in parked.log.read_text()
+def test_recert_that_succeeded_before_the_kill_is_not_run_again(site: Site) -> None:
+    die_once_at(site, "^podman stop recert_etcd")
+    site.wait_configured()
+    assert_configured(site)
+    assert "recert has done its work in an earlier run of this program" in site.log.read_text()

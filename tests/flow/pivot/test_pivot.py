@@ -31,7 +31,7 @@ def test_node_without_hand_over_waits_for_it(site: Site) -> None:
     site.hand_over()
     configuration = site.stateroot / "var/opt/openshift/cluster-configuration"
     aside = configuration.rename(configuration.with_name("aside"))
-    site.start_reboot()
+    site.boot()
     wait_log(site.log, "wait_for_configuration")
     assert site.sandbox.run("systemctl", "is-active", "kubelet", check=False).stdout == "inactive\n"
     assert site.booted == STATEROOT

@@ -39,7 +39,8 @@ def test_failing_recert_sends_the_node_back_with_its_reason(site: Site) -> None:
     site.hand_over()
     site.sandbox.faults.set("postpivot-fails", "no luck today")
     message = f"Rollback due to postpivot failure: {RECERT}Error: no luck today\n: exit status 1"
-    assert_failed_upgrade(site.wait_rolled_back(site.start_reboot(), message), message)
+    site.boot()
+    assert_failed_upgrade(site.wait_rolled_back(message), message)
     text = site.log.read_text()
     assert f'level=error msg="{RECERT}Error: no luck today\\n: exit status 1"' in text
     assert "run it again" not in text
@@ -49,14 +50,15 @@ def test_wrong_number_of_addresses_sends_the_node_back_with_its_reason(site: Sit
     site.hand_over(node_ips=["192.168.126.10", "fd00::1"])
     text = "validation failed: node IPs count mismatch: seed has 1, reconfiguration has 2"
     message = f"Rollback due to postpivot failure: {text}"
-    assert_failed_upgrade(site.wait_rolled_back(site.start_reboot(), message), message)
+    site.boot()
+    assert_failed_upgrade(site.wait_rolled_back(message), message)
 
 
 def test_failure_without_automatic_rollback_is_tried_again(site: Site) -> None:
     site.hand_over()
     write_config(site, enabled_components={"config": False, "postpivot": False})
     site.sandbox.faults.set("command", "^hostnamectl:1:no hostname today")
-    site.start_reboot()
+    site.boot()
     wait_log(site.log, "restart counter is at 2")
     assert site.booted == STATEROOT
     text = site.log.read_text()
@@ -75,7 +77,8 @@ def test_watchdog_sends_a_node_back_that_waits_for_ever(site: Site) -> None:
     write_config(site, monitor_timeout=4, enabled_components={"config": False, "postpivot": False})
     (site.stateroot / "var/opt/openshift/cluster-configuration").rename(site.stateroot / "var/opt/aside")
     message = "Rollback due to LCA Init Monitor timeout, after 4s"
-    assert_failed_upgrade(site.wait_rolled_back(site.start_reboot(), message), message)
+    site.boot()
+    assert_failed_upgrade(site.wait_rolled_back(message), message)
 
 
 @pytest.mark.slow
@@ -83,15 +86,16 @@ def test_killed_watchdog_watches_anew_also_after_a_reboot(site: Site) -> None:
     site.hand_over()
     write_config(site, monitor_timeout=20, enabled_components={"config": False, "postpivot": False})
     (site.stateroot / "var/opt/openshift/cluster-configuration").rename(site.stateroot / "var/opt/aside")
-    boots = site.start_reboot()
+    site.boot()
     wait_log(site.watchdog_log, "Launching LCA Init Monitor timeout")
-    site.sandbox.wait_booted(after=boots)
+    site.forget_logs()
     site.sandbox.run("systemctl", "reboot")
-    site.sandbox.wait_booted(after=boots + 1)
+    wait_log(site.watchdog_log, "Launching LCA Init Monitor timeout")
+    assert site.booted == STATEROOT
     site.sandbox.run("systemctl", "kill", "--signal=KILL", "lca-init-monitor.service")
     wait_log(site.watchdog_log, "restart counter is at 1")
     message = "Rollback due to LCA Init Monitor timeout, after 20s"
-    assert_failed_upgrade(site.wait_rolled_back(boots + 1, message), message)
+    assert_failed_upgrade(site.wait_rolled_back(message, boots=2), message)
 
 
 @pytest.mark.slow
@@ -102,8 +106,8 @@ def test_watchdog_sends_the_node_back_without_registry_rpm_ostree_and_saved_reso
     (site.stateroot / "var/opt/openshift/cluster-configuration").rename(site.stateroot / "var/opt/aside")
     site.sandbox.faults.set("registry-down")
     site.sandbox.faults.set("command", "^rpm-ostree status:1:error: Loading sysroot: no connection")
-    boots = site.start_reboot()
-    site.sandbox.wait_booted(after=boots + 1, timeout_seconds=600)
+    site.boot()
+    site.sandbox.wait_booted(after=1, timeout_seconds=600)
     assert site.booted == "rhcos"
 
 
@@ -121,8 +125,7 @@ def test_completed_upgrade_is_left_alone_by_a_watchdog_that_still_runs(site: Sit
 def test_failed_unit_of_an_enabled_component_sends_the_node_back(site: Site) -> None:
     site.hand_over()
     site.pivot()
-    boots = site.sandbox.state()["boots"] - 1
     hook = "SERVICE_RESULT=exit-code exec /usr/local/bin/lca-cli init-monitor --exec-stop-post config"
     site.sandbox.run("bash", "-c", hook, check=False)
     message = "Rollback due to service-unit failure: component config"
-    assert_failed_upgrade(site.wait_rolled_back(boots, message), message)
+    assert_failed_upgrade(site.wait_rolled_back(message), message)
