@@ -24,7 +24,6 @@ from sandbox.node.ports import Ports
 from sandbox.node.sandbox import Sandbox, Say
 from sandbox.node.seed_defects import BROKEN, SeedParts
 from seeds import format as seed_format
-from seeds.creation.workspace import JOURNAL_FILE, WORKSPACE
 from seeds.format import SeedClusterInfo
 
 _OPERATOR_SECONDS = 120.0
@@ -107,15 +106,14 @@ def _create_seed(runner: Runner, kept: Path, version: str, registry: str, refere
 
 
 def _remove_upgrade(seed: Sandbox) -> None:
-    """Delete the upgrade's resource, which must not be in a seed; the claim keeps its operator from making it anew."""
-    claim = f"""mkdir -p {WORKSPACE} && echo '{{"phase": "building"}}' >{JOURNAL_FILE}"""
+    """Delete the upgrade's resource, which must not be in a seed; the stopped operator can not make it anew."""
     with (
         Client.connect(seed.layout.kubeconfig) as client,
         client.watch(_UPGRADE, name="upgrade", timeout_seconds=_OPERATOR_SECONDS) as made,
     ):
         if next(made, None) is None:
             raise SandboxError(f"the seed node's operator has made no resource in {_OPERATOR_SECONDS:g} s")
-        seed.run("bash", "-c", claim)
+        seed.run("pkill", "-STOP", "-f", "agent.cli.main")
         client.delete(_UPGRADE, "upgrade")
 
 

@@ -40,9 +40,10 @@ class Hub:
         with self.site.connect() as client:
             assert not make_engine(client).is_compliant(policy)
             make_engine(client).enforce(policy)
-        states = [state.to_object() for state in self.site.follow(holds(policy))]
+        states = [state.write() for state in self.site.follow(holds(policy))]
         self.seen += states
-        moments = follow_compliance(self.policies, states)
+        # Between being made anew in the other release and its status a resource may be seen, or not.
+        moments = follow_compliance(self.policies, [each for each in states if "status" in each])
         return [(m.stage, m.last, sorted(m.compliant), sorted(m.done)) for m in moments]
 
 
@@ -52,7 +53,7 @@ def make_engine(client: Client) -> PolicyEngine:
 
 def holds(policy: Policy) -> Callable[[ImageBasedUpgrade], bool]:
     def is_compliant(state: ImageBasedUpgrade) -> bool:
-        return policy.is_compliant(state.to_object())
+        return policy.is_compliant(state.write())
 
     return is_compliant
 
