@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,7 @@ show() { printf '$ %s\\n' "$1"; }
 def main() -> int:
     """Play everything; the exit code is that of the first scene that did not end as it should, else 0."""
     began = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     with tempfile.TemporaryDirectory(prefix="lca-demo-") as folder:
         site = Path(folder) / "site"
         environment = {

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from agent.kube import Client, Kind
+from agent.kube import Kind
 from sandbox.node.identity import Identity
-from sandbox.node.sandbox import Sandbox
 from seeds.format import INFO_LABEL, SeedClusterInfo
-from tests.flow.seedgen.seedsite import NAMESPACE, SECRET, UPGRADE, VERSION, WAIT_SECONDS, SeedSite
+from tests.flow.seedgen.seedsite import NAMESPACE, SECRET, VERSION, WAIT_SECONDS, SeedSite
+from tests.flow.upgrade.site import CLUSTER_VERSION, Site, has_ended, list_conditions
 
 pytestmark = pytest.mark.timeout(900)  # a cluster goes down and comes back
 
@@ -69,6 +69,27 @@ def test_inspect_lists_the_files_and_compares_with_the_cluster(seed_site: SeedSi
     assert f"seed OCP version ({VERSION}) must be higher than current OCP version ({VERSION})" in checked
 
 
+def test_inspect_lists_the_files_of_an_image_that_does_not_list_them(
+    seed_site: SeedSite, image: str, tmp_path: Path
+) -> None:
+    """As the original makes them: all files in one layer."""
+    labels = json.loads(run_lca("seed", "inspect", "--no-tls-verify", image, "-o", "json"))["labels"]
+    (tmp_path / "containers.list").write_text("a\n")
+    (tmp_path / "var.tgz").write_bytes(bytes(1000))
+    one_layer = f"{seed_site.registry}/org/one-layer:1"
+    options = [option for key, value in labels.items() for option in ("--label", f"{key}={value}")]
+    recipe = tmp_path / ".Containerfile"
+    recipe.write_text("FROM scratch\nCOPY containers.list var.tgz /\n")
+    build = ["podman", "build", "-q", *options, "-t", one_layer, "-f", str(recipe), str(tmp_path)]
+    try:
+        subprocess.run(build, check=True, capture_output=True)
+        subprocess.run(["podman", "push", "-q", "--tls-verify=false", one_layer], check=True, capture_output=True)
+    finally:
+        subprocess.run(["podman", "rmi", "-f", one_layer], check=True, capture_output=True)
+    shown = json.loads(run_lca("seed", "inspect", "--no-tls-verify", "--contents", one_layer, "-o", "json"))
+    assert {(file["name"], file["bytes"]) for file in shown["files"]} == {("containers.list", 2), ("var.tgz", 1000)}
+
+
 def test_image_holds_no_secret_of_the_cluster(seed_site: SeedSite, image: str, tmp_path: Path) -> None:
     subprocess.run(
         ["skopeo", "copy", "-q", "--src-tls-verify=false", f"docker://{image}", f"dir:{tmp_path}"], check=True
@@ -83,36 +104,38 @@ def test_image_holds_no_secret_of_the_cluster(seed_site: SeedSite, image: str, t
 
 
 @pytest.fixture
-def target(seed_site: SeedSite, tmp_path: Path) -> Iterator[Sandbox]:
+def target(seed_site: SeedSite, tmp_path: Path) -> Iterator[Site]:
     """A site of an older release that gets its images where the seed's are."""
-    sandbox = Sandbox(tmp_path / "target")
-    sandbox.layout.make_directories()
-    sandbox.faults.set("registry-down")  # its own
-    sandbox.create(Identity.make("4.15.0"), registry=seed_site.registry)
-    sandbox.start(owner_pid=os.getpid())
-    sandbox.wait_ready()
-    yield sandbox
-    sandbox.down()
-    sandbox.purge()
+    site = Site(tmp_path / "target")
+    site.sandbox.layout.make_directories()
+    site.sandbox.faults.set("registry-down")  # its own
+    site.sandbox.create(Identity.make("4.15.0"), registry=seed_site.registry)
+    site.sandbox.start(owner_pid=os.getpid())
+    site.sandbox.wait_ready()
+    yield site
+    site.stop()
+    site.sandbox.purge()
 
 
-def test_another_site_is_prepared_for_the_upgrade_to_it(target: Sandbox, image: str) -> None:
-    kubeconfig = target.layout.kubeconfig
-    checked = run_lca("seed", "inspect", "--no-tls-verify", "--check", image, kubeconfig=kubeconfig)
+def test_another_site_is_upgraded_from_it(target: Site, image: str) -> None:
+    checked = run_lca("seed", "inspect", "--no-tls-verify", "--check", image, kubeconfig=target.kubeconfig)
     assert "Check:      fits this cluster" in checked
-    with Client.connect(kubeconfig) as client:
-        with client.watch(UPGRADE, name="upgrade", timeout_seconds=WAIT_SECONDS) as watch:
-            next(event for event in watch if (event.object.get("status") or {}).get("conditions"))
-        spec = {"stage": "Prep", "seedImageRef": {"version": VERSION, "image": image}}
-        client.patch_merge(UPGRADE, "upgrade", {"spec": spec})
-        with client.watch(UPGRADE, name="upgrade", timeout_seconds=WAIT_SECONDS) as watch:
-            for event in watch:
-                conditions = {c["type"]: c for c in (event.object.get("status") or {}).get("conditions") or []}
-                if "PrepCompleted" in conditions:
-                    break
-        messages = {kind: condition["message"] for kind, condition in conditions.items()}
-        assert messages.get("PrepCompleted") == "Prep stage completed successfully", messages
-    assert f"rhcos_{VERSION}" in target.run("ostree", "admin", "status").stdout
+    target.follow(has_ended("Idle"))
+    before = read_cluster_id(target)
+    target.set_stage("Prep", seedImageRef={"version": VERSION, "image": image})
+    assert list_conditions(target.follow(has_ended("Prep"))[-1])[-1][3] == "Prep stage completed successfully"
+    target.set_stage("Upgrade")
+    assert list_conditions(target.follow(has_ended("Upgrade"))[-1])[-1][3] == "Upgrade completed"
+    assert target.booted == f"rhcos_{VERSION}"
+    assert read_cluster_id(target) == before
+    target.set_stage("Idle")
+    assert list_conditions(target.follow(has_ended("Idle"))[-1]) == [("Idle", "True", "Idle", "Idle")]
+    assert target.sandbox.run("ls", "/sysroot/ostree/deploy").stdout.split() == [f"rhcos_{VERSION}"]
+
+
+def read_cluster_id(site: Site) -> str:
+    with site.connect() as client:
+        return str(client.get(CLUSTER_VERSION, "version")["spec"]["clusterID"])
 
 
 def test_secret_is_deleted_while_the_image_is_made_and_told_nowhere(seed_site: SeedSite, image: str) -> None:
