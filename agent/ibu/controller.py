@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 
 from agent.ibu.kind import IBU, IBU_NAME
-from agent.ibu.ports import OADP_NAMESPACE, Ports
+from agent.ibu.ports import Ports
 from agent.ibu.reconcile import UpgradeController
 from agent.kube import Client, Event, Kind
 from agent.pivot.saved import SavedResource
@@ -17,6 +17,7 @@ from agent.runtime.metrics import Metrics
 from agent.runtime.triggers import Change, TriggerFilter
 from agent.runtime.watch import Watch
 from agent.runtime.worker import Request, Worker
+from agent.velero.names import BACKUP, OADP_NAMESPACE, RESTORE
 from crds.imagebasedupgrade import Annotation
 from hostops.hostroot import HostRoot
 from hostops.runner import CommandError, HostRunner
@@ -28,8 +29,6 @@ log = logging.getLogger(__name__)
 CONTROLLER_NAME = "imagebasedupgrade"
 
 _JOB = Kind("batch", "v1", "Job")
-_BACKUP = Kind("velero.io", "v1", "Backup")
-_RESTORE = Kind("velero.io", "v1", "Restore")
 
 
 class StorageError(Exception):
@@ -69,8 +68,8 @@ def make_controller(
     return worker, [
         Watch(IBU, _on_upgrade(controller, wake), on_open=look),
         Watch(_JOB, _on_job(wake), on_open=look, namespace=ports.namespace),
-        Watch(_BACKUP, _on_phase_change(wake), on_open=look, namespace=OADP_NAMESPACE),
-        Watch(_RESTORE, _on_phase_change(wake), on_open=look, namespace=OADP_NAMESPACE),
+        Watch(BACKUP, _on_phase_change(wake), on_open=look, namespace=OADP_NAMESPACE),
+        Watch(RESTORE, _on_phase_change(wake), on_open=look, namespace=OADP_NAMESPACE),
     ]
 
 

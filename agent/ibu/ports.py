@@ -12,7 +12,6 @@ ADMIN_KUBECONFIG = (
     "/etc/kubernetes/static-pod-resources/kube-apiserver-certs/secrets/node-kubeconfigs/lb-ext.kubeconfig"
 )
 WORKSPACE = "/var/lib/lca/workspace"
-OADP_NAMESPACE = "openshift-adp"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from agent.seedgen.kind import AUTH_KEY, SECRET, SECRET_NAME, UPGRADE, UPGRADE_N
 from agent.seedgen.ports import NODE_AUTH_FILE, Ports
 from agent.seedgen.pull_secret import SANITIZED
 from agent.velero.installation import SERVICE_VERSION, is_oadp_installed
-from agent.velero.names import OADP_NAMESPACE
+from agent.velero.names import DATA_PROTECTION, OADP_NAMESPACE
 from crds.seedgenerator import SeedGenerator
 from hostops import files
 from hostops.diskspace import measure_disk_space
@@ -29,7 +29,6 @@ NAMESPACE = Kind("", "v1", "Namespace")
 VOLUME = Kind("", "v1", "PersistentVolume")
 LOCAL_VOLUME = Kind("local.storage.openshift.io", "v1", "LocalVolume")
 LVM_CLUSTER = Kind("lvm.topolvm.io", "v1alpha1", "LVMCluster")
-DATA_PROTECTION = Kind("oadp.openshift.io", "v1alpha1", "DataProtectionApplication")
 
 KLUSTERLETS = "klusterlets.operator.open-cluster-management.io"
 ADDON_PREFIX = "open-cluster-management-addon-"

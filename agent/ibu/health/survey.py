@@ -13,6 +13,7 @@ from agent.ibu.health.table import Check, is_single_node, judge_check, reduce_ob
 from agent.kube import Client
 from agent.kube.errors import ApiError
 from agent.runtime.followers import Subject
+from agent.velero.names import DATA_PROTECTION, OADP_NAMESPACE
 
 
 class Scope(Enum):
@@ -80,13 +81,13 @@ class Surveyor:
     def _check_oadp(self) -> Iterator[Failure]:
         """The storage locations only matter where OADP is configured and works."""
         try:
-            if not self.client.serves(table.DATA_PROTECTION):
+            if not self.client.serves(DATA_PROTECTION):
                 return
         except ApiError as error:
             yield Failure(f"failed to check DataProtectionApplication CRD: {error}")
             return
         try:
-            applications = self.client.list(table.DATA_PROTECTION, table.OADP_NAMESPACE)
+            applications = self.client.list(DATA_PROTECTION, OADP_NAMESPACE)
         except ApiError as error:
             yield Failure(f"{table.DATA_PROTECTIONS.reading}: {error}")
             return

@@ -9,17 +9,15 @@ from typing import Any, TypeAlias
 
 from agent.ibu.health import checks
 from agent.kube import Client, Kind, Object
+from agent.velero.names import DATA_PROTECTION, OADP_NAMESPACE, STORAGE_LOCATION
 
 Judge: TypeAlias = Callable[[Sequence[Object], datetime], str | None]
 """Returns the failure of the objects at a time, or None."""
 
-OADP_NAMESPACE = "openshift-adp"
 
 CLUSTER_OPERATOR = Kind("config.openshift.io", "v1", "ClusterOperator")
 MACHINE_CONFIG_POOL = Kind("machineconfiguration.openshift.io", "v1", "MachineConfigPool")
 SRIOV_STATE = Kind("sriovnetwork.openshift.io", "v1", "SriovNetworkNodeState")
-DATA_PROTECTION = Kind("oadp.openshift.io", "v1alpha1", "DataProtectionApplication")
-STORAGE_LOCATION = Kind("velero.io", "v1", "BackupStorageLocation")
 INFRASTRUCTURE = Kind("config.openshift.io", "v1", "Infrastructure")
 NODE = Kind("", "v1", "Node")
 SERVICE_VERSION = Kind("operators.coreos.com", "v1alpha1", "ClusterServiceVersion")
