@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -99,11 +100,14 @@ class Site:
         return str(self.sandbox.state()["booted"]["stateroot"])
 
     def read_book(self) -> str:
-        """What the ledger's Pod shows of its volume."""
+        """What the ledger's Pod shows of its volume, as soon as it does."""
         with self.connect() as client:
             wait_available(client, "db", "ledger")
             (pod,) = [p for p in client.list(POD, "ledger") if not p["metadata"].get("deletionTimestamp")]
-            return client.read_log(pod["metadata"]["name"], "ledger")
+            until = time.monotonic() + WAIT_SECONDS
+            while not (shown := client.read_log(pod["metadata"]["name"], "ledger")) and time.monotonic() < until:
+                time.sleep(0.1)  # available is a container that runs, whatever it has printed
+            return shown
 
 
 def read_example(name: str) -> list[Object]:
