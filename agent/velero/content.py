@@ -156,7 +156,7 @@ def find_unusable(content: Content) -> list[str]:
         for obj in (*content.backups, *content.restores)
         if not get_name(obj)
     ]
-    return [*unnamed, *check_types(content)]
+    return [*unnamed, *check_types((*content.backups, *content.restores))]
 
 
 def find_flaws(content: Content) -> list[str]:

@@ -5,18 +5,14 @@ The API server refuses wrong types as well, but says so object by object and onl
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
 from agent.kube import Object
 
-if TYPE_CHECKING:
-    from agent.velero.content import Content
 
-
-def check_types(content: Content) -> Iterator[str]:
+def check_types(objects: Iterable[Object]) -> Iterator[str]:
     """Yield a text for each object with a field of another type than a rule could read."""
-    for obj in (*content.backups, *content.restores):
+    for obj in objects:
         if wrong := ", ".join(_find_wrong_types(obj)):
             name = str(obj["metadata"].get("name", ""))[:253]
             yield f"failed to convert to unstructured: {obj['kind']} {name}: {wrong}"
