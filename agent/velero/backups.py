@@ -50,9 +50,9 @@ RETRY_PAUSE = timedelta(seconds=10)
 class BackupRun:
     """What a look at the Backups needs.
 
-    `attempt` identifies this upgrade among all of this cluster. `evidence` is where this process sees the folder
-    `EVIDENCE` of the host; without it nothing is saved. `report` takes warnings for the user. A Backup without progress
-    for `time_limit` (None: no limit) has failed; its own annotation wins.
+    `attempt` identifies this upgrade among all of this cluster, `boot_id` the node's present boot. `evidence` is where
+    this process sees the folder `EVIDENCE` of the host; without it nothing is saved. `report` takes warnings for the
+    user. A Backup without progress for `time_limit` (None: no limit) has failed; its own annotation wins.
     """
 
     client: Client
@@ -63,11 +63,12 @@ class BackupRun:
     evidence: Path | None = None
     report: Report = log_notice
     time_limit: timedelta | None = DEFAULT_LIMIT
+    boot_id: str = ""
 
     @property
     def owner(self) -> Owner:
         """Whose Backups these are."""
-        return Owner(self.cluster_id, self.attempt)
+        return Owner(self.cluster_id, self.attempt, self.boot_id)
 
 
 def run_backups(run: BackupRun, backups: Sequence[Object]) -> Outcome:

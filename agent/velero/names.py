@@ -19,3 +19,6 @@ PERSISTENT_VOLUME = Kind("", "v1", "PersistentVolume")
 CLUSTER_ID_LABEL = "config.openshift.io/clusterID"
 ATTEMPT_ANNOTATION = "lca.openshift.io/ibu-upgrade-id"
 """On a Backup: which upgrade made it. A bucket also brings back Backups of earlier ones."""
+
+BOOT_ANNOTATION = "lca.openshift.io/boot-id"
+"""On a Backup: the boot of the node in which it was begun."""

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 log = logging.getLogger(__name__)
 
-Reason: TypeAlias = Literal["BackupFailed", "RestoreFailed", "StaleBackupDeleted"]
+Reason: TypeAlias = Literal["BackupFailed", "BackupRepeated", "RestoreFailed", "StaleBackupDeleted"]
 
 
 @dataclass(frozen=True, slots=True)

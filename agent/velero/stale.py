@@ -2,7 +2,8 @@
 
 Velero brings every backup that it finds in the bucket into the cluster: those of the cluster that was installed on this
 hardware before, those of an earlier attempt, those of a cluster that shares bucket and prefix. Restoring one would
-bring back somebody else's or old data.
+bring back somebody else's or old data. A Backup in whose middle the node lost its power is in the way as well: Velero
+has failed it, and it is made again.
 """
 
 from __future__ import annotations
@@ -14,16 +15,24 @@ from datetime import datetime
 from agent.kube import Client, Object
 from agent.velero.content import get_name
 from agent.velero.deletion import Deletion, key_of
-from agent.velero.names import ATTEMPT_ANNOTATION, BACKUP, CLUSTER_ID_LABEL, OADP_NAMESPACE
+from agent.velero.names import ATTEMPT_ANNOTATION, BACKUP, BOOT_ANNOTATION, CLUSTER_ID_LABEL, OADP_NAMESPACE
 from agent.velero.notice import Notice, Report
+from agent.velero.progress import read_status
+
+_FOUND_AT_START = "during the server starting"
+"""Velero's words for what it found in progress when it was started."""
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose a Backup is: this cluster's, and of which attempt (None: there is none yet, every Backup is older)."""
+    """Whose a Backup is: this cluster's, and of which attempt (None: there is none yet, every Backup is older).
+
+    `boot_id` is that of the node's present boot, "" where nothing is begun.
+    """
 
     cluster_id: str
     attempt: str | None
+    boot_id: str = ""
 
     def owns(self, backup: Mapping[str, object]) -> bool:
         """Tell whether this attempt made the Backup."""
@@ -32,11 +41,22 @@ class Owner:
         is_ours = _read_metadata(backup, "labels").get(CLUSTER_ID_LABEL) == self.cluster_id
         return is_ours and made_by is not None and made_by == self.attempt
 
+    def has_lost(self, backup: Mapping[str, object]) -> bool:
+        """Tell whether Velero has failed the Backup because the node was booted anew in the middle of it.
+
+        Without a new boot Velero itself does not survive the Backup, and would not survive the next one.
+        """
+        begun_in = _read_metadata(backup, "annotations").get(BOOT_ANNOTATION)
+        reason = str(read_status(backup).get("failureReason") or "")
+        return begun_in not in (None, "", self.boot_id) and _FOUND_AT_START in reason
+
     def mark(self, backup: Object) -> Object:
-        """Return the Backup with what says that this attempt made it."""
+        """Return the Backup with what says that this attempt made it, and in which boot."""
         metadata = backup["metadata"]
         labels = {**(metadata.get("labels") or {}), CLUSTER_ID_LABEL: self.cluster_id}
         annotations = {**(metadata.get("annotations") or {}), ATTEMPT_ANNOTATION: self.attempt or ""}
+        if self.boot_id:
+            annotations[BOOT_ANNOTATION] = self.boot_id
         return {**backup, "metadata": {**metadata, "labels": labels, "annotations": annotations}}
 
 
@@ -48,7 +68,7 @@ def list_live_backups(client: Client) -> dict[tuple[str, str], Object]:
 def find_stale(live: Mapping[tuple[str, str], Object], wanted: Iterable[Object], owner: Owner) -> list[Object]:
     """Return the live Backups that stand in the way of the wanted ones, in their order. Pure."""
     named = (live.get(key_of(backup)) for backup in wanted)
-    return [backup for backup in named if backup is not None and not owner.owns(backup)]
+    return [backup for backup in named if backup is not None and (not owner.owns(backup) or owner.has_lost(backup))]
 
 
 def delete_stale(client: Client, stale: Sequence[Object], owner: Owner, now: datetime, report: Report) -> list[str]:
@@ -58,7 +78,10 @@ def delete_stale(client: Client, stale: Sequence[Object], owner: Owner, now: dat
     """
 
     def warn(backup: Object) -> None:
-        if text := _describe_foreign(backup, owner):
+        if owner.has_lost(backup):
+            interrupted = f"Backup {get_name(backup)} was interrupted by a reboot of the node, and is made again"
+            report(Notice("BackupRepeated", interrupted))
+        elif text := _describe_foreign(backup, owner):
             report(Notice("StaleBackupDeleted", text))
 
     return Deletion(client, owner.cluster_id, now, warn).delete(stale)

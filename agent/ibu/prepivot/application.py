@@ -14,6 +14,7 @@ from agent.velero.reading import ContentError, read_content
 from agent.workflow.outcome import Done, Failed, Outcome
 from crds.base import format_time
 from crds.imagebasedupgrade import Stage
+from hostops.bootid import read_boot_id
 from seeds.cluster import CLUSTER_VERSION
 from seeds.handover import OADP, OADP_DPA, OADP_RESTORES, OADP_SECRETS, remove_tree
 from seeds.identity import read_field
@@ -37,6 +38,7 @@ def back_up(context: StageContext) -> Outcome:
         now=context.now(),
         evidence=context.ports.root.path(EVIDENCE),
         report=lambda notice: tell(context, "Warning", notice.reason, notice.text),
+        boot_id=read_boot_id(context.ports.root),
     )
     return run_backups(run, content.backups)
 

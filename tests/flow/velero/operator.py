@@ -38,6 +38,7 @@ class Operator:
     connect: Callable[[], Client]
     cluster_id: str = field(default_factory=lambda: f"cluster-{uuid.uuid4().hex[:8]}")
     attempt: str = "uid 2026-01-01T00:00:00Z"
+    boot_id: str = "boot 1"
     evidence: Path | None = None
     notices: list[Notice] = field(default_factory=list)
     delay: timedelta = timedelta(0)
@@ -62,6 +63,7 @@ class Operator:
             now=self.now(),
             evidence=self.evidence,
             report=self.notices.append,
+            boot_id=self.boot_id,
         )
         return run_backups(run, backups)
 

@@ -19,6 +19,7 @@ from sandbox.velero import OADP_NAMESPACE
 from tests.flow.velero.mortal import Life, Outage, live_through, lives, outages
 from tests.flow.velero.operator import Operator, label_of, list_download_requests, make_backup, message_of, says
 
+LOST = 'found a backup with status "InProgress" during the server starting, mark it as "Failed"'
 CONFIG_MAP = Kind("", "v1", "ConfigMap")
 SECRET = Kind("", "v1", "Secret")
 VOLUME = Kind("", "v1", "PersistentVolume")
@@ -156,6 +157,22 @@ def test_hanging_backup_shows_its_progress_and_fails_after_the_limit(
     failure = rf"Failed backup CRs: {namespace}\n  - {namespace}: InProgress 2/4 items, no progress for 2h1m(\d+s)?: "
     assert re.match(failure, message)
     assert [notice.reason for notice in operator.notices] == ["BackupFailed"]
+
+
+def test_backup_that_velero_failed_after_a_power_loss_is_made_again(
+    velero: Any, operator: Operator, namespace: str
+) -> None:
+    velero.faults.set("backup-hangs", namespace)
+    backup = make_backup(namespace, includedNamespaces=[namespace])
+    operator.back_up([backup], says(f"{IN_PROGRESS}wave 1/1, {namespace} InProgress 2/4 items"))
+    velero.faults.clear()
+    lost = {"phase": "Failed", "failureReason": LOST}  # what Velero does when it is started
+    velero.client.patch_merge(BACKUP, namespace, {"status": lost}, OADP_NAMESPACE)
+    assert message_of(operator.look_at_backups([backup])).startswith("Failed backup CRs: ")
+    operator.boot_id = "boot 2"
+    assert operator.back_up([backup]) == Done()
+    assert velero.archived(namespace)
+    assert [notice.reason for notice in operator.notices] == ["BackupFailed", "BackupRepeated"]
 
 
 def test_every_progress_starts_the_limit_anew(velero: Any, operator: Operator, namespace: str) -> None:

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from agent.velero.deletion import key_of, name_request
-from agent.velero.names import ATTEMPT_ANNOTATION, CLUSTER_ID_LABEL
+from agent.velero.names import ATTEMPT_ANNOTATION, BOOT_ANNOTATION, CLUSTER_ID_LABEL
 from agent.velero.stale import Owner, find_stale
 from tests.unit.velero.objects import make_live
 
 OWNER = Owner("c1", "attempt 1")
+STARTED = 'found a backup with status "InProgress" during the server starting, mark it as "Failed"'
 
 
 def make_owned(cluster_id: str | None = "c1", attempt: str | None = "attempt 1") -> dict[str, Any]:
@@ -40,6 +41,24 @@ def test_find_stale_takes_everything_that_this_attempt_has_not_made(backup: dict
 def test_find_stale_before_the_first_attempt_takes_every_backup_of_the_name() -> None:
     backup = make_owned()
     assert find_stale({key_of(backup): backup}, [make_live()], Owner("c1", None)) == [backup]
+
+
+@pytest.mark.parametrize(
+    ("begun_in", "reason", "is_lost"),
+    [
+        ("boot 1", STARTED, True),
+        ("boot 2", STARTED, False),
+        (None, STARTED, False),
+        ("boot 1", "the bucket is full", False),
+    ],
+    ids=["the node was rebooted", "Velero alone was restarted", "boot unknown", "other reason"],
+)
+def test_find_stale_takes_what_the_node_lost_in_a_reboot(begun_in: str | None, reason: str, is_lost: bool) -> None:
+    backup = make_owned()
+    backup["metadata"]["annotations"] |= {BOOT_ANNOTATION: begun_in} if begun_in else {}
+    backup["status"] = {"phase": "Failed", "failureReason": reason}
+    owner = Owner("c1", "attempt 1", "boot 2")
+    assert find_stale({key_of(backup): backup}, [make_live()], owner) == ([backup] if is_lost else [])
 
 
 def test_find_stale_leaves_other_names_and_namespaces_alone() -> None:
