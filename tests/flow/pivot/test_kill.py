@@ -14,10 +14,8 @@ from tests.flow.pivot.site import Site, assert_configured, wait_log
 
 POINTS = [f"step {step.name}{moment}" for step in CONFIGURE_NODE.steps for moment in ("", " ended")]
 QUICK = {"step reconfigure_cluster ended", "step remove_handed_over ended"}
-POWER_FAILS_AFTER = (
-    *("write_pull_secret", "reconfigure_cluster", "start_kubelet", "mark_configured", "remove_handed_over"),
-    "forget_configured",
-)
+LAST = CONFIGURE_NODE.steps[-1].name
+"""Disables the unit: the program is not started again."""
 
 
 def mark_points(points: list[str]) -> list[object]:
@@ -33,6 +31,13 @@ def die_once_at(site: Site, regex: str) -> None:
     wait_log(site.log, "Main process exited, code=killed, signal=SIGKILL")
 
 
+def lose_power_once_after(site: Site, step: str) -> None:
+    """Boot into the new release, where the power fails after the step."""
+    site.hand_over()
+    site.sandbox.faults.set("power-loss-at", f"^step {step} ended$")
+    site.boot()
+
+
 @pytest.mark.parametrize("point", mark_points(POINTS))
 def test_killed_program_is_started_again_and_configures_the_node(site: Site, point: str) -> None:
     die_once_at(site, f"^{point}$")
@@ -41,18 +46,19 @@ def test_killed_program_is_started_again_and_configures_the_node(site: Site, poi
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step", POWER_FAILS_AFTER)
+@pytest.mark.parametrize("step", [step.name for step in CONFIGURE_NODE.steps if step.name != LAST])
 def test_node_that_loses_power_in_the_middle_is_configured_at_the_next_boot(site: Site, step: str) -> None:
-    die_once_at(site, f"^step {step} ended$")
-    site.sandbox.reboot(power_loss=True)
+    lose_power_once_after(site, step)
     site.wait_configured()
+    assert site.sandbox.state()["boots"] == 2
     assert_configured(site)
 
 
 @pytest.mark.slow
-def test_node_that_loses_power_at_the_very_end_is_not_configured_again(site: Site) -> None:
-    die_once_at(site, "^step disable_unit ended$")
-    site.sandbox.reboot(power_loss=True)
+@pytest.mark.parametrize("step", [LAST])
+def test_node_that_loses_power_at_the_very_end_is_not_configured_again(site: Site, step: str) -> None:
+    lose_power_once_after(site, step)
+    site.sandbox.wait_booted(after=1)
     site.sandbox.wait_ready()
     assert_configured(site)
 
