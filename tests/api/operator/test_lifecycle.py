@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import queue
 import ssl
 import subprocess
@@ -189,8 +190,11 @@ def test_probes_answer_while_a_step_blocks(start_operator: StartOperator, no_upg
     subprocess.run(["mkfifo", str(fifo)], check=True)  # whoever reads it waits for a writer
     operator = start_operator()
     operator.wait_for_message("run: rpm-ostree status --json")
-    for path in ("/healthz", "/readyz"):
-        assert fetch(operator.port_of(path), path) == (200, "ok")
+    try:
+        for path in ("/healthz", "/readyz"):
+            assert fetch(operator.port_of(path), path) == (200, "ok")
+    finally:
+        os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))  # the program must not outlive the test
 
 
 def fetch(port: int, path: str, token: str | None = None, tls: ssl.SSLContext | None = None) -> tuple[int, str]:
