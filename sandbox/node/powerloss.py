@@ -26,10 +26,16 @@ def find_unsynced(notes: Iterable[str], now: float) -> set[str]:
             written.pop(path, None)
         elif kind == "r":
             source, _, target = path.partition("\t")
-            written.pop(target, None)
-            if source in written:
-                written[target] = written.pop(source)
+            for each in _list_below(written, target):
+                del written[each]
+            for each in _list_below(written, source):
+                written[target + each.removeprefix(source)] = written.pop(each)
     return {path for path, stamp in written.items() if stamp > now - WRITEBACK_SECONDS}
+
+
+def _list_below(paths: Iterable[str], root: str) -> list[str]:
+    """The path itself, and those in it when it is a folder."""
+    return [path for path in paths if path == root or path.startswith(f"{root}/")]
 
 
 def lose_unsynced(notes: Path, deployment: Deployment, sysroot: Path, now: float) -> list[Path]:

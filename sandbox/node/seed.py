@@ -11,11 +11,13 @@ import os
 import shutil
 import subprocess
 import tempfile
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 from agent.kube import Client, Kind, errors
 from hostops.runner import CommandError, HostRunner, Runner
+from sandbox.cluster.following import Stopping, follow
 from sandbox.node.failure import SandboxError
 from sandbox.node.identity import Identity
 from sandbox.node.oci import push_image, unpack_layout
@@ -107,14 +109,17 @@ def _create_seed(runner: Runner, kept: Path, version: str, registry: str, refere
 
 def _remove_upgrade(seed: Sandbox) -> None:
     """Delete the upgrade's resource, which must not be in a seed; the stopped operator can not make it anew."""
-    with (
-        Client.connect(seed.layout.kubeconfig) as client,
-        client.watch(_UPGRADE, name="upgrade", timeout_seconds=_OPERATOR_SECONDS) as made,
-    ):
-        if next(made, None) is None:
-            raise SandboxError(f"the seed node's operator has made no resource in {_OPERATOR_SECONDS:g} s")
-        seed.run("pkill", "-STOP", "-f", "agent.cli.main")
-        client.delete(_UPGRADE, "upgrade")
+    stop = Stopping()
+    timer = threading.Timer(_OPERATOR_SECONDS, stop.set)
+    timer.start()
+    try:
+        with Client.connect(seed.layout.kubeconfig) as client:
+            if next(follow(client, _UPGRADE, stop, name="upgrade"), None) is None:
+                raise SandboxError(f"the seed node's operator has made no resource in {_OPERATOR_SECONDS:g} s")
+            seed.run("pkill", "-STOP", "-f", "agent.cli.main")
+            client.delete(_UPGRADE, "upgrade")
+    finally:
+        timer.cancel()
 
 
 def _read_parts(kept: Path) -> SeedParts:

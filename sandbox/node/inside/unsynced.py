@@ -31,7 +31,9 @@ def _note(kind: str, text: str) -> None:
 
 
 def _host_path(path: Any) -> str:
-    text = os.path.abspath(os.fsdecode(path))
+    """The path on the node, as `/proc` shows it for an open file: no link in its folders."""
+    folder, name = os.path.split(os.path.abspath(os.fsdecode(path)))
+    text = os.path.join(os.path.realpath(folder), name)
     return text.removeprefix("/host") if text.startswith("/host/") else text
 
 
