@@ -11,6 +11,7 @@ import re
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Iterator
+from itertools import groupby
 from typing import NamedTuple
 
 COLUMNS = ("killed before the step", "killed after it", "power lost after it")
@@ -55,14 +56,15 @@ def _read_end(case: ET.Element) -> str:
 
 
 def format_table(cells: Iterable[Cell]) -> Iterator[str]:
-    """Yield the lines of the table, the steps in the order in which they came."""
-    rows: dict[str, list[str]] = {}
+    """Yield the lines of the table: a row for adjacent steps of an itinerary that came to the same ends."""
+    ends: dict[str, list[str]] = {}
     for cell in cells:
-        rows.setdefault(cell.step, [""] * len(COLUMNS))[cell.column] = cell.end
-    yield f"| step | {' | '.join(COLUMNS)} |"
-    yield "|---" * (1 + len(COLUMNS)) + "|"
-    for step, ends in rows.items():
-        yield f"| `{step}` | {' | '.join(ends)} |"
+        ends.setdefault(cell.step, [""] * len(COLUMNS))[cell.column] = cell.end
+    yield f"| itinerary | steps | {' | '.join(COLUMNS)} |"
+    yield "|---" * (2 + len(COLUMNS)) + "|"
+    for (itinerary, row), steps in groupby(ends, key=lambda step: (step.partition("/")[0], ends[step])):
+        names = ", ".join(f"`{step.partition('/')[2]}`" for step in steps)
+        yield f"| {itinerary} | {names} | {' | '.join(row)} |"
 
 
 def main(paths: list[str]) -> None:

@@ -13,13 +13,16 @@ REPORT = """<testsuites><testsuite>
 <testcase name="test_upgrade_survives[kill-agent-at pre-pivot/reboot]">
 <properties><property name="end" value="rolled back"/></properties></testcase>
 <testcase name="test_upgrade_survives[power-loss-at pre-pivot/reboot]"><failure message="x"/></testcase>
+<testcase name="test_upgrade_survives[power-loss-at post-pivot/a]"/>
+<testcase name="test_upgrade_survives[power-loss-at post-pivot/b]"/>
 <testcase name="test_of_something_else"/>
 </testsuite></testsuites>"""
 
 
 def test_each_point_has_its_row_and_each_fault_its_column() -> None:
     assert list(format_table(read_cells(ET.fromstring(REPORT).iter("testcase"))))[2:] == [
-        "| `prep/wait_healthy` | same end |  |  |",
-        "| `configure-node/set_hostname` |  | same end | same end |",
-        "| `pre-pivot/reboot` |  | rolled back | FAILED |",
+        "| prep | `wait_healthy` | same end |  |  |",
+        "| configure-node | `set_hostname` |  | same end | same end |",
+        "| pre-pivot | `reboot` |  | rolled back | FAILED |",
+        "| post-pivot | `a`, `b` |  |  | same end |",
     ]

@@ -2,8 +2,8 @@
 before anything about the step is written down. The end is the documented one each time, and nothing is lost.
 
 The points come from the itineraries, so a new step is covered without being listed here. Steps of the program that
-configures the node have their own tests (tests/flow/pivot/test_kill.py), so has Prep (tests/flow/prep/test_kill.py).
-tools/fault_table.py makes the table of docs/reliability.md of the ends that are recorded here.
+configures the node have their own tests (tests/flow/pivot/test_kill.py), so have kills in Prep
+(tests/flow/prep/test_kill.py). tools/fault_table.py makes the table of docs/reliability.md of the ends recorded here.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from collections.abc import Callable
 
 import pytest
 
-from agent.ibu.cleanup.itinerary import FINALIZE
+from agent.ibu.cleanup.itinerary import ABORT, FINALIZE
 from agent.ibu.postpivot.itinerary import POST_PIVOT
+from agent.ibu.prep.itinerary import PREP
 from agent.ibu.prepivot.itinerary import PRE_PIVOT
 from agent.ibu.rollback.itinerary import CONFIRM_ROLLBACK, ROLLBACK
 from crds.imagebasedupgrade import ImageBasedUpgrade
@@ -22,6 +23,8 @@ from tests.flow.upgrade.site import NEW_STATEROOT, OLD_STATEROOT, Site, has_ende
 QUICK = {"power-loss-at post-pivot/restore_applications"}
 UPGRADE_STEPS = [f"{each.name}/{step.name}" for each in (PRE_PIVOT, POST_PIVOT) for step in each.steps]
 ROLLBACK_STEPS = [f"{each.name}/{step.name}" for each in (ROLLBACK, CONFIRM_ROLLBACK) for step in each.steps]
+PREP_STEPS = [f"{PREP.name}/{step.name}" for step in PREP.steps]
+ABORT_STEPS = [f"{ABORT.name}/{step.name}" for step in ABORT.steps]
 FINALIZE_STEPS = [f"{FINALIZE.name}/{step.name}" for step in FINALIZE.steps]
 
 POWER_LOSS_REASONS = ("Uncontrolled rollback", "Rollback due to restore failure: Failed restore CRs: ")
@@ -29,9 +32,9 @@ POWER_LOSS_REASONS = ("Uncontrolled rollback", "Rollback due to restore failure:
 Restores that it had begun, which it fails. The original release runs then."""
 
 
-def mark_points(steps: list[str]) -> list[object]:
+def mark_points(steps: list[str], faults: tuple[str, ...] = ("kill-agent-at", "power-loss-at")) -> list[object]:
     """A test parameter for each fault at each step; all but some take long together, and are `slow`."""
-    points = [f"{fault} {step}" for step in steps for fault in ("kill-agent-at", "power-loss-at")]
+    points = [f"{fault} {step}" for step in steps for fault in faults]
     return [pytest.param(point, id=point, marks=() if point in QUICK else pytest.mark.slow) for point in points]
 
 
@@ -62,6 +65,40 @@ def assert_as_before(site: Site) -> None:
     """The original release runs as it did, with its applications."""
     assert site.booted == OLD_STATEROOT
     assert site.read_book().startswith("opened by ")
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("point", mark_points(PREP_STEPS, ("power-loss-at",)))
+def test_prep_survives(site: Site, point: str, record_property: Callable[[str, object], None]) -> None:
+    site.set_stage("Idle")
+    finish(site, "Idle")
+    inject(site, point)
+    site.set_stage("Prep")
+    state = finish(site, "Prep")
+    assert_fault_came(site)
+    assert_as_before(site)
+    if list_conditions(state)[-1][:2] == ("PrepInProgress", "False"):
+        record_property("end", f"`{list_conditions(state)[-1][3]}`")
+        site.set_stage("Idle")
+        assert finish(site, "Idle").status.valid_next_stages == ("Prep",)
+    else:
+        assert list_conditions(state)[-1] == (
+            *("PrepCompleted", "True", "Completed"),
+            "Prep stage completed successfully",
+        )
+        assert state.status.valid_next_stages == ("Idle", "Upgrade")
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("point", mark_points(ABORT_STEPS, ("power-loss-at",)))
+def test_abort_survives(site: Site, point: str) -> None:
+    inject(site, point)
+    site.set_stage("Idle")
+    state = finish(site, "Idle")
+    assert_fault_came(site)
+    assert list_conditions(state) == [("Idle", "True", "Idle", "Idle")]
+    assert_as_before(site)
+    assert site.sandbox.run("ls", "/sysroot/ostree/deploy").stdout.split() == [OLD_STATEROOT]
 
 
 @pytest.mark.timeout(900)
