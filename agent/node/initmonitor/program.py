@@ -59,7 +59,7 @@ def watch(runner: Runner, root: HostRoot, mode: str, clock: Clock) -> None:
     """
     if mode in IP_MODES:
         raise ProgramError(f"mode {mode}: this agent does not change addresses of a node, so nothing is watched")
-    plan = plan_watch(_read_config(root))
+    plan = plan_watch(_read_watch_config(root))
     if isinstance(plan, Off):
         if plan.reason:
             logger.info("%s", plan.reason)
@@ -97,6 +97,15 @@ def judge_stop(runner: Runner, root: HostRoot, component: str, service_result: s
         roll_back(runner, root, message, clock)
     except AlreadyCompleted:
         logger.info("the upgrade has completed, so nothing is rolled back")
+
+
+def _read_watch_config(root: HostRoot) -> AutoRollbackConfig | None:
+    """A damaged file counts as the default: an upgrade left it, and without a watchdog nobody would end that."""
+    try:
+        return read_auto_rollback(root)
+    except AutoRollbackConfigError as error:
+        logger.error("%s; watching as if nothing was configured", error)
+        return AutoRollbackConfig()
 
 
 def _read_config(root: HostRoot) -> AutoRollbackConfig | None:

@@ -80,10 +80,15 @@ def test_watchdog_without_configuration_is_silent(pivoted: PivotedNode, caplog: 
     assert caplog.messages == []
 
 
-def test_watchdog_with_a_damaged_configuration_fails(pivoted: PivotedNode) -> None:
+def test_watchdog_with_a_damaged_configuration_watches_for_the_default_time(
+    pivoted: PivotedNode, caplog: pytest.LogCaptureFixture
+) -> None:
     pivoted.root.path("/var/lib/lca/autorollback_config.json").write_bytes(b"\0\0")
-    with pytest.raises(ProgramError, match=r"^/var/lib/lca/autorollback_config.json can not be used: "):
-        run_watch(pivoted)
+    run_watch(pivoted)
+    assert caplog.messages[0].startswith("/var/lib/lca/autorollback_config.json can not be used: ")
+    assert pivoted.slept[0] == 1800
+    assert pivoted.reason == "Rollback due to LCA Init Monitor timeout, after 30m0s"
+    assert pivoted.rebooted
 
 
 @pytest.mark.parametrize("mode", ["ipconfig", "ipc"])
