@@ -194,7 +194,7 @@ def test_probes_answer_while_a_step_blocks(start_operator: StartOperator, no_upg
         for path in ("/healthz", "/readyz"):
             assert fetch(operator.port_of(path), path) == (200, "ok")
     finally:
-        os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))  # the program must not outlive the test
+        os.close(os.open(fifo, os.O_WRONLY))  # waits for the reader, which must not outlive the test
 
 
 def fetch(port: int, path: str, token: str | None = None, tls: ssl.SSLContext | None = None) -> tuple[int, str]:
