@@ -142,13 +142,16 @@ class Client:
     ) -> Watch:
         """Follow changes for `timeout_seconds` (rounded up to seconds).
 
-        Without a resourceVersion, what exists comes first as ADDED. The result is an iterator with `stop()` and
-        `resource_version`. Raises `WatchExpired` when the server no longer has the history since the resourceVersion.
+        Without a resourceVersion, what exists comes first as ADDED, at times twice. The result is an iterator with
+        `stop()` and `resource_version`. Raises `WatchExpired` when the server no longer has the history since the
+        resourceVersion.
         """
         fields = f"metadata.name={name}" if name else None
+        list_all = partial(self.list_with_version, kind, namespace, labels=labels, fields=fields)
+        list_again = list_all if resource_version is None else None
         existing: Objects = []
         if resource_version is None:
-            existing, resource_version = self.list_with_version(kind, namespace, labels=labels, fields=fields)
+            existing, resource_version = list_all()
         query: dict[str, Any] = {
             "watch": True,
             "allowWatchBookmarks": True,
@@ -161,6 +164,7 @@ class Client:
             initial=existing,
             timeout_seconds=timeout_seconds,
             policy=self._transport.policy,
+            list_again=list_again,
         )
         self._watches.add(watch)
         return watch

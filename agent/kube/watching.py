@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from agent.kube.errors import Closed, Transient, Unreachable, error_from_status
+from agent.kube.errors import Closed, Transient, Unreachable, WatchExpired, error_from_status
 from agent.kube.kind import Event, Object
 from agent.kube.retry import Attempts, RetryPolicy
 
@@ -24,7 +24,8 @@ class Watch(Iterator[Event]):
 
     `resource_version` is the place from which a new watch misses nothing. Lost connections are resumed from there.
     Raises `WatchExpired` when the server no longer has the history back to it (list again, then watch), and other
-    `ApiError`s.
+    `ApiError`s. `list_again` is asked when that happens before anything has come: a server that was just started may
+    have no history back to the list that it gave a moment ago.
     """
 
     def __init__(
@@ -35,9 +36,11 @@ class Watch(Iterator[Event]):
         initial: Iterable[Object],
         timeout_seconds: float,
         policy: RetryPolicy,
+        list_again: Callable[[], tuple[list[Object], str]] | None = None,
     ) -> None:
         self.resource_version = resource_version
         self._open_stream = open_stream
+        self._list_again = list_again
         self._deadline = time.monotonic() + timeout_seconds
         self._stopped = threading.Event()
         self._attempts = Attempts(policy, self._stopped.wait, idempotent=True)
@@ -65,10 +68,8 @@ class Watch(Iterator[Event]):
                     self._response.shutdown()
 
     def _follow(self, initial: Iterable[Object]) -> Generator[Event]:
-        for obj in initial:
-            if self._stopped.is_set():
-                return
-            yield Event("ADDED", obj)
+        existing = list(initial)
+        yield from self._tell("ADDED", existing)
         while not self._stopped.is_set() and (remaining := self._deadline - time.monotonic()) > 0:
             started = time.monotonic()
             try:
@@ -79,12 +80,26 @@ class Watch(Iterator[Event]):
                             yield event
             except Closed:
                 return
+            except WatchExpired:
+                if self._list_again is None or time.monotonic() >= self._deadline:
+                    raise
+                before = {obj["metadata"]["uid"]: obj for obj in existing}
+                existing, self.resource_version = self._list_again()
+                gone = before.keys() - {obj["metadata"]["uid"] for obj in existing}
+                yield from self._tell("DELETED", [before[uid] for uid in gone])
+                yield from self._tell("ADDED", existing)
             except Transient as error:
                 if self._stopped.is_set() or time.monotonic() >= self._deadline:
                     return
                 if time.monotonic() - started > _LASTED_SECONDS:
                     self._attempts.reset()
                 self._attempts.pause_after(error)
+
+    def _tell(self, change: str, objects: Iterable[Object]) -> Generator[Event]:
+        for obj in objects:
+            if self._stopped.is_set():
+                return
+            yield Event(change, obj)
 
     def _lines(self, seconds: float) -> Generator[bytes]:
         """Open the stream and split it; what follows the last newline was cut off and comes again after resuming."""
@@ -127,5 +142,6 @@ class Watch(Iterator[Event]):
         kind, obj = received["type"], received["object"]
         if kind == "ERROR":
             raise error_from_status(obj)
+        self._list_again = None
         self.resource_version = obj["metadata"]["resourceVersion"]
         return None if kind == "BOOKMARK" else Event(kind, obj)
