@@ -42,13 +42,13 @@ class Owner:
         return is_ours and made_by is not None and made_by == self.attempt
 
     def has_lost(self, backup: Mapping[str, object]) -> bool:
-        """Tell whether Velero has failed the Backup because the node was booted anew in the middle of it.
+        """Tell whether Velero has failed a Backup of this attempt because the node was booted anew in the middle of it.
 
         Without a new boot Velero itself does not survive the Backup, and would not survive the next one.
         """
         begun_in = _read_metadata(backup, "annotations").get(BOOT_ANNOTATION)
         reason = str(read_status(backup).get("failureReason") or "")
-        return begun_in not in (None, "", self.boot_id) and _FOUND_AT_START in reason
+        return self.owns(backup) and begun_in not in (None, "", self.boot_id) and _FOUND_AT_START in reason
 
     def mark(self, backup: Object) -> Object:
         """Return the Backup with what says that this attempt made it, and in which boot."""

@@ -14,7 +14,6 @@ from agent.velero.names import DATA_PROTECTION, OADP_NAMESPACE, STORAGE_LOCATION
 Judge: TypeAlias = Callable[[Sequence[Object], datetime], str | None]
 """Returns the failure of the objects at a time, or None."""
 
-
 CLUSTER_OPERATOR = Kind("config.openshift.io", "v1", "ClusterOperator")
 MACHINE_CONFIG_POOL = Kind("machineconfiguration.openshift.io", "v1", "MachineConfigPool")
 SRIOV_STATE = Kind("sriovnetwork.openshift.io", "v1", "SriovNetworkNodeState")

@@ -61,6 +61,13 @@ def test_find_stale_takes_what_the_node_lost_in_a_reboot(begun_in: str | None, r
     assert find_stale({key_of(backup): backup}, [make_live()], owner) == ([backup] if is_lost else [])
 
 
+def test_lost_backup_of_somebody_else_is_not_ours_to_repeat() -> None:
+    backup = make_owned("c2")
+    backup["metadata"]["annotations"][BOOT_ANNOTATION] = "boot 1"
+    backup["status"] = {"phase": "Failed", "failureReason": STARTED}
+    assert not Owner("c1", "attempt 1", "boot 2").has_lost(backup)
+
+
 def test_find_stale_leaves_other_names_and_namespaces_alone() -> None:
     other, elsewhere = make_owned("c2"), make_owned("c2")
     other["metadata"]["name"], elsewhere["metadata"]["namespace"] = "other", "default"
