@@ -354,7 +354,8 @@ class Client:
                 verb="watch",
                 resource=resource.plural,
             )
-            return self._transport.open(request, read_seconds=seconds + _WATCH_GRACE_SECONDS)
+            last = seconds + _WATCH_GRACE_SECONDS
+            return self._transport.open_stream(request, idle_seconds=last)
 
         return self._with_resource(kind, open_stream)
 

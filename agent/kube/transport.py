@@ -144,6 +144,16 @@ class Transport:
                 raise
             return self._send(self._session, request, read_seconds)
 
+    def open_stream(self, request: Request, *, idle_seconds: float) -> urllib3.BaseHTTPResponse:
+        """Make one attempt as `open` does; after its beginning, the answer may pause for `idle_seconds`.
+
+        It has to begin within the time of a call: a server may take a watch and never say a word.
+        """
+        response = self.open(request, read_seconds=min(idle_seconds, self.policy.deadline_seconds))
+        if (sock := getattr(response.connection, "sock", None)) is not None:
+            sock.settimeout(idle_seconds)
+        return response
+
     def _send(self, session: _Session, request: Request, read_seconds: float) -> urllib3.BaseHTTPResponse:
         if self._closed.is_set():
             raise Closed("the client was closed")

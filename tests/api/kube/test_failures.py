@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -184,3 +185,28 @@ def test_the_observer_sees_every_attempt(gateway: Gateway, admin_token: str, nam
         client.list(CONFIG_MAP, namespace)
     attempts = [("get", "configmaps", code) for code in (503, 0, 404)]
     assert seen == [("discover", "", 200), *attempts, ("create", "configmaps", 201), ("list", "configmaps", 200)]
+
+
+def test_a_watch_that_the_server_never_begins_is_opened_again(
+    gateway: Gateway, client: Client, admin_token: str, namespace: str
+) -> None:
+    client.create(config_map(namespace))
+    policy = RetryPolicy(deadline_seconds=1)
+    with Client.remote(gateway.url, admin_token, None, policy=policy) as impatient:
+        impatient.resource(CONFIG_MAP)
+        gateway.requests.clear()
+        gateway.pass_next()  # the list
+        gateway.hold()
+        with impatient.watch(CONFIG_MAP, namespace, timeout_seconds=60) as watch:
+            assert next(watch).type == "ADDED"
+            changes = threading.Thread(target=change_later, args=(gateway, client, namespace))
+            changes.start()
+            assert next(watch).type == "MODIFIED"
+            changes.join()
+
+
+def change_later(gateway: Gateway, client: Client, namespace: str) -> None:
+    """Change the object once the second watch has been quiet for longer than the answer to a call may take."""
+    gateway.wait_for_requests(3)
+    time.sleep(1.5)
+    client.patch_merge(CONFIG_MAP, "x", {"data": {"a": "1"}}, namespace)

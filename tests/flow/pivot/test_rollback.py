@@ -99,7 +99,6 @@ def test_killed_watchdog_watches_anew_also_after_a_reboot(site: Site) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 def test_watchdog_sends_the_node_back_without_registry_rpm_ostree_and_saved_resource(site: Site) -> None:
     site.hand_over()
     write_config(site, monitor_timeout=4, enabled_components={})

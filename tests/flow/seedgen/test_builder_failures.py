@@ -13,8 +13,6 @@ from agent.seedgen.itineraries import CLEAN, FINALIZE, LAUNCH
 from tests.flow.seedgen.seedsite import SeedSite
 from tests.flow.seedgen.test_generation import COMPLETED
 
-pytestmark = pytest.mark.timeout(900)  # a cluster goes down and comes back
-
 CREATION = [f"{CREATE_SEED.name}/{step.name}{moment}" for step in CREATE_SEED.steps for moment in ("", " ended")]
 RESTORATION = [f"{RESTORE_SEED.name}/{step.name}{moment}" for step in RESTORE_SEED.steps for moment in ("", " ended")]
 OPERATOR = [

@@ -17,8 +17,6 @@ from seeds.format import INFO_LABEL, SeedClusterInfo
 from tests.flow.seedgen.seedsite import NAMESPACE, SECRET, VERSION, WAIT_SECONDS, SeedSite
 from tests.flow.upgrade.site import Site, has_ended, list_conditions
 
-pytestmark = pytest.mark.timeout(900)  # a cluster goes down and comes back
-
 COMPLETED = [
     ("SeedGenInProgress", "False", "Completed", "Seed Generation completed"),
     ("SeedGenCompleted", "True", "Completed", "Seed Generation completed"),

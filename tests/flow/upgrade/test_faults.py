@@ -67,7 +67,6 @@ def assert_as_before(site: Site) -> None:
     assert site.read_book().startswith("opened by ")
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize("point", mark_points(PREP_STEPS, ("power-loss-at",)))
 def test_prep_survives(site: Site, point: str, record_property: Callable[[str, object], None]) -> None:
     site.set_stage("Idle")
@@ -89,7 +88,6 @@ def test_prep_survives(site: Site, point: str, record_property: Callable[[str, o
         assert state.status.valid_next_stages == ("Idle", "Upgrade")
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize("point", mark_points(ABORT_STEPS, ("power-loss-at",)))
 def test_abort_survives(site: Site, point: str) -> None:
     inject(site, point)
@@ -101,7 +99,6 @@ def test_abort_survives(site: Site, point: str) -> None:
     assert site.sandbox.run("ls", "/sysroot/ostree/deploy").stdout.split() == [OLD_STATEROOT]
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize("point", mark_points(UPGRADE_STEPS))
 def test_upgrade_survives(site: Site, point: str, record_property: Callable[[str, object], None]) -> None:
     inject(site, point)
@@ -127,7 +124,6 @@ def upgraded(site: Site) -> Site:
     return site
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize("point", mark_points(ROLLBACK_STEPS))
 def test_rollback_survives(upgraded: Site, point: str) -> None:
     inject(upgraded, point)
@@ -140,7 +136,6 @@ def test_rollback_survives(upgraded: Site, point: str) -> None:
     assert finish(upgraded, "Idle").status.valid_next_stages == ("Prep",)
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize("point", mark_points(FINALIZE_STEPS))
 def test_finalize_survives(upgraded: Site, point: str) -> None:
     inject(upgraded, point)

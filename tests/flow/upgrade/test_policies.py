@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
-
 from agent.kube import Client, Object
 from crds.imagebasedupgrade import ImageBasedUpgrade
 from tests.cel import Rules, read_schema
@@ -58,7 +56,6 @@ def holds(policy: Policy) -> Callable[[ImageBasedUpgrade], bool]:
     return is_compliant
 
 
-@pytest.mark.timeout(900)
 def test_policies_lead_a_node_there_and_back(site: Site) -> None:
     hub = Hub(site)
     assert hub.lead("upgrade") == [
