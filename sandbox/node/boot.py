@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from dataclasses import asdict
 from pathlib import Path
 
-from hostops.files import write_json
+from hostops.files import write_atomically, write_json
 from sandbox.controlplane.binaries import find_binaries
 from sandbox.controlplane.ports import LOOPBACK
 from sandbox.layout import NODE_MOUNT, SandboxLayout
@@ -56,6 +57,17 @@ def boot_command(layout: SandboxLayout, deployment: Deployment, *, ready_fd: int
         *("--setenv", "SANDBOX_READY_FD", str(ready_fd)),
         *("--chdir", "/", *program),
     ]
+
+
+def lead_home(deployment: Deployment, ports: Ports) -> None:
+    """Let the node's kubeconfig name the node's own API server, also when it came with the seed. Raises OSError.
+
+    The name in it leads every node to itself; nodes that share one loopback differ by port, and the seed may be up.
+    """
+    path = deployment.root / NODE_KUBECONFIG
+    if path.exists():
+        text = re.sub(rf"(?m)^( *server: https://{re.escape(LOOPBACK)}:)\d+$", rf"\g<1>{ports.api}", path.read_text())
+        write_atomically(path, text, 0o600)
 
 
 def write_cluster_config(layout: SandboxLayout, deployment: Deployment, identity: Identity, ports: Ports) -> None:

@@ -25,7 +25,7 @@ from hostops.files import write_json
 from sandbox.daemon import DaemonError
 from sandbox.faults import Faults
 from sandbox.layout import SandboxLayout
-from sandbox.node.boot import boot_command, write_cluster_config
+from sandbox.node.boot import boot_command, lead_home, write_cluster_config
 from sandbox.node.identity import Identity
 from sandbox.node.inotify import DirectoryWatch
 from sandbox.node.inside.manager import POWER_OFF, REBOOT
@@ -105,6 +105,7 @@ class Supervisor:
         (self.layout.run / "ostree-booted").touch()
         self.layout.cluster_ready.unlink(missing_ok=True)
         self.layout.unsynced_notes.unlink(missing_ok=True)
+        lead_home(deployment, self.ports)
         write_cluster_config(self.layout, deployment, self.identity, self.ports)
         ready, tell_ready = os.pipe()
         info, tell_info = os.pipe()

@@ -15,7 +15,7 @@ from agent.kube import Kind
 from sandbox.node.identity import Identity
 from seeds.format import INFO_LABEL, SeedClusterInfo
 from tests.flow.seedgen.seedsite import NAMESPACE, SECRET, VERSION, WAIT_SECONDS, SeedSite
-from tests.flow.upgrade.site import Site, has_ended, list_conditions
+from tests.flow.upgrade.site import CLUSTER_VERSION, Site, has_ended, list_conditions
 
 COMPLETED = [
     ("SeedGenInProgress", "False", "Completed", "Seed Generation completed"),
@@ -115,13 +115,25 @@ def target(seed_site: SeedSite, tmp_path: Path) -> Iterator[Site]:
     site.sandbox.purge()
 
 
-def test_another_site_is_prepared_for_the_upgrade_to_it(target: Site, image: str) -> None:
+def test_another_site_is_upgraded_from_it(target: Site, image: str) -> None:
     checked = run_lca("seed", "inspect", "--no-tls-verify", "--check", image, kubeconfig=target.kubeconfig)
     assert "Check:      fits this cluster" in checked
     target.follow(has_ended("Idle"))
+    before = read_cluster_id(target)
     target.set_stage("Prep", seedImageRef={"version": VERSION, "image": image})
     assert list_conditions(target.follow(has_ended("Prep"))[-1])[-1][3] == "Prep stage completed successfully"
-    assert f"rhcos_{VERSION}" in target.sandbox.run("ostree", "admin", "status").stdout
+    target.set_stage("Upgrade")
+    assert list_conditions(target.follow(has_ended("Upgrade"))[-1])[-1][3] == "Upgrade completed"
+    assert target.booted == f"rhcos_{VERSION}"
+    assert read_cluster_id(target) == before
+    target.set_stage("Idle")
+    assert list_conditions(target.follow(has_ended("Idle"))[-1]) == [("Idle", "True", "Idle", "Idle")]
+    assert target.sandbox.run("ls", "/sysroot/ostree/deploy").stdout.split() == [f"rhcos_{VERSION}"]
+
+
+def read_cluster_id(site: Site) -> str:
+    with site.connect() as client:
+        return str(client.get(CLUSTER_VERSION, "version")["spec"]["clusterID"])
 
 
 def test_secret_is_deleted_while_the_image_is_made_and_told_nowhere(seed_site: SeedSite, image: str) -> None:
