@@ -12,12 +12,10 @@ from collections.abc import Sequence
 from hostops.hostroot import HostRoot
 from hostops.mounts import remove_tree_below_sysroot
 from hostops.ostree import Ostree
-from hostops.rpmostree import Deployment, DeploymentError, RpmOstree
+from hostops.rpmostree import DEPLOY, Deployment, DeploymentError, RpmOstree
 from hostops.runner import CommandError, Runner
 
 logger = logging.getLogger(__name__)
-
-DEPLOY = "/ostree/deploy"
 
 
 class StaterootError(Exception):

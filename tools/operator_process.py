@@ -49,7 +49,8 @@ class ScratchHost:
         self.folder = folder
         self.state = folder / "lca"
         self.programs = folder / "bin"
-        for directory in (self.state, self.programs):
+        self._stateroots = folder / "ostree/deploy"
+        for directory in (self.state, self.programs, self._stateroots / "rhcos"):
             directory.mkdir(parents=True)
         for name, text in (("rpm-ostree", _RPM_OSTREE), ("systemctl", _SYSTEMCTL)):
             (self.programs / name).write_text(text.format(folder=folder))
@@ -67,6 +68,11 @@ class ScratchHost:
         new = self.folder / "rpm-ostree-status.new"
         new.write_text(text)
         new.replace(self.folder / "rpm-ostree-status.json")
+        self.mark_change()
+
+    def mark_change(self) -> None:
+        """Let the deployments look changed, as ostree does."""
+        os.utime(self._stateroots)
 
     def isolate(self) -> list[str]:
         """Return the start of an argv that runs a program on this host."""
@@ -75,7 +81,7 @@ class ScratchHost:
             *bind_machine(without=_OWN_FOLDERS),
             *("--dev-bind", "/dev", "/dev", "--ro-bind", "/proc", "/proc"),
             *("--bind", str(self.folder), str(self.folder)),
-            *("--dir", "/var/tmp", "--dir", "/ostree/deploy/rhcos"),  # noqa: S108  inside a root of its own
+            *("--dir", "/var/tmp", "--bind", str(self._stateroots), "/ostree/deploy"),  # noqa: S108  its own root
             *("--bind", str(self.state), "/var/lib/lca", "--"),
         ]
 

@@ -32,7 +32,7 @@ from agent.workflow.replay import Ended, Started, replay
 from agent.workflow.step import Step
 from crds.imagebasedupgrade import Annotation, ImageBasedUpgrade, Reason, Stage
 from hostops.reboot import Rebooter
-from hostops.rpmostree import RpmOstree
+from hostops.rpmostree import KnownDeployments
 from seeds.creation.workspace import is_cluster_claimed
 
 log = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ class UpgradeController:
         self._follow = follow
         self._now = now
         self._clock = clock
-        self._rpm_ostree = RpmOstree(ports.runner)
+        self._deployments = KnownDeployments(ports.runner, ports.root)
         self._rebooter = Rebooter(ports.runner, ports.root)
         self._accepted = AcceptedSpec(ports.root)
         self._rollback = RollbackDecision(ports.root)
@@ -153,7 +153,7 @@ class UpgradeController:
 
     def _work(self, resource: LiveResource) -> timedelta | None:
         _log_annotations(resource.cr)
-        deployments, accepted = self._rpm_ostree.status(), self._accepted.read()
+        deployments, accepted = self._deployments.status(), self._accepted.read()
         wait = self._retries.wait(resource.cr, self._clock())
         facts = collect_facts(self._ports.root, resource.cr, accepted, deployments, wait)
         decision = decide(pin_spec(resource.cr, accepted), facts, self._now())

@@ -21,7 +21,7 @@ from tools.operator_process import OperatorProcess, ScratchHost
 IBU = Kind("lca.openshift.io", "v1", "ImageBasedUpgrade")
 NAMESPACE = "openshift-lifecycle-agent"
 CURRENT_VERSION = "4.15.0"
-_USER = "operator-under-measurement"
+OPERATOR = "operator-under-measurement"
 _AUDIT_POLICY = {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": [{"level": "Metadata"}]}
 _QUIET_SHARE = 0.03
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
@@ -57,7 +57,7 @@ class Bed:
     def count_requests(self) -> int:
         """Return how many requests of the operator were answered, or opened a stream, so far."""
         records = (json.loads(line) for line in self.audit_log.read_text().splitlines())
-        mine = (record for record in records if record["user"]["username"] == _USER)
+        mine = (record for record in records if record["user"]["username"] == OPERATOR)
         return len({record["auditID"] for record in mine})
 
 
@@ -72,7 +72,7 @@ def make_bed() -> Iterator[Bed]:
         with ControlPlane(folder / "plane", api_flags=flags) as plane, Client.connect(plane.admin_kubeconfig) as client:
             _install(client)
             kubeconfig = folder / "operator.kubeconfig"
-            plane.write_kubeconfig(kubeconfig, _USER, ("system:masters",))
+            plane.write_kubeconfig(kubeconfig, OPERATOR, ("system:masters",))
             _await_quiet(plane.pids.values())
             host = ScratchHost(folder / "host")
             operator = OperatorProcess(host, kubeconfig)

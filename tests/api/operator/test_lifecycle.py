@@ -151,15 +151,18 @@ def test_stage_that_is_not_allowed_is_refused_in_the_right_condition(
 def test_trigger_annotation_causes_a_pass_and_its_removal_does_not(
     idle: OperatorProcess, client: Client, host: ScratchHost
 ) -> None:
-    def passes() -> int:
+    def passes() -> int:  # each one asks for the deployments, after a change
         return (host.folder / "commands").read_text().count("status --json")
 
     idle.wait_for_message("container storage")
     for value in ("1", "2"):
         before = passes()
+        host.mark_change()
         client.patch_merge(IBU, "upgrade", {"metadata": {"annotations": {TRIGGER: value}}})
         wait_until(lambda before=before: passes() == before + 1)  # type: ignore[misc]
+    host.mark_change()
     client.patch_merge(IBU, "upgrade", {"metadata": {"annotations": {TRIGGER: None, "other": "x"}}})
+    host.mark_change()
     client.patch_merge(IBU, "upgrade", {"metadata": {"annotations": {TRIGGER: "3"}}})
     wait_until(lambda: passes() >= before + 2)
     assert passes() == before + 2

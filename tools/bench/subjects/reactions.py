@@ -14,7 +14,8 @@ from functools import partial
 from statistics import median
 
 from agent.kube import Client, Kind, Object
-from tools.bench.bed import IBU, NAMESPACE, Bed, Follower, is_idle, make_bed
+from tools.bench.audit import divide_reaction, read_requests
+from tools.bench.bed import IBU, NAMESPACE, OPERATOR, Bed, Follower, is_idle, make_bed
 from tools.bench.measure import Figure
 
 RUNS = 20
@@ -23,6 +24,7 @@ JOB_NAME = "lca-prep-stateroot-setup"
 FLOOR = "read and write by hand"
 _SEED = {"version": "4.0.0", "image": "quay.io/org/seed:1"}  # older than the cluster: Prep must refuse it
 _UNCOUNTED = ""
+_DIVIDED = "patch to status: edit while idle"
 _RPM_OSTREE = "the host's `rpm-ostree status` (not counted below)"
 
 Matches = Callable[[Object], bool]
@@ -37,12 +39,30 @@ def measure() -> Iterator[Figure]:
             {_RPM_OSTREE: _time_rpm_ostree(bed), **_run_once(bed, run), FLOOR: _time_floor(bed.client)}
             for run in range(RUNS + 1)
         ]
+        parts = _divide_reactions(bed)
     # The first round imports what is needed and warms the connections.
     taken = {name: tuple(samples[name] for samples in rounds[1:]) for name in rounds[0]}
     host, floor = taken.pop(_RPM_OSTREE), taken.pop(FLOOR)
     yield Figure(_RPM_OSTREE, "", "ms", host)
     for name, values in taken.items():
         yield Figure(name, FLOOR, "ms", tuple(value - median(host) for value in values), floor)
+    for name in parts[0]:
+        yield Figure(f"{_DIVIDED}: {name}", "", "ms", tuple(each[name] for each in parts))
+
+
+def _divide_reactions(bed: Bed) -> list[dict[str, float]]:
+    """Edit the spec of an idle operator again and again, and tell where the time goes."""
+    moments: list[tuple[float, float]] = []
+    with contextlib.closing(Follower(bed.client)) as follower:
+        for run in range(RUNS):
+            sent, clock = time.time(), time.perf_counter()
+            edited = bed.client.patch_merge(
+                IBU, "upgrade", {"spec": {"autoRollbackOnFailure": {"initMonitorTimeoutSeconds": 1000 + run}}}
+            )
+            seen = follower.wait_for(partial(_shows, edited["metadata"]["generation"], _always))
+            moments.append((sent, sent + seen - clock))
+    requests = read_requests(bed.audit_log.read_text().splitlines())
+    return [divide_reaction(requests, OPERATOR, sent, seen) for sent, seen in moments]
 
 
 def _run_once(bed: Bed, run: int) -> dict[str, float]:
@@ -61,7 +81,7 @@ def _run_once(bed: Bed, run: int) -> dict[str, float]:
         return lambda: bed.client.patch_merge(IBU, "upgrade", {"spec": spec})
 
     edit = patch(seedImageRef=_SEED, autoRollbackOnFailure={"initMonitorTimeoutSeconds": run})
-    act(edit, {"patch to status: edit while idle": _always})
+    act(edit, {_DIVIDED: _always})
     act(patch(stage="Upgrade"), {"patch to status: invalid transition": _has("InvalidTransition")})
     act(patch(stage="Idle"), {"patch to status: refusal withdrawn": is_idle})
     act(

@@ -8,6 +8,7 @@ has an id of its own; the reboot itself, which systemd-run only records, is up t
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -75,6 +76,10 @@ class PivotNode:
             link = folder / f"kubelet-{name}-current.pem"
             link.unlink(missing_ok=True)
             link.symlink_to(f"/{_PKI}/{target.name}")
+
+    def mark_change(self) -> None:
+        """Let the deployments look changed, as after a command of ostree: the operator asks for them again."""
+        os.utime(self.sysroot / "ostree/deploy")
 
     def boot(self, stateroot: str | None = None) -> str:
         """Boot the default release, or the one that somebody chooses at the boot menu; return its name."""

@@ -39,6 +39,7 @@ def complete(site: Site) -> None:
 def settle(site: Site) -> dict[str, Any]:
     """The resource once the operator has looked at it and has nothing more to do."""
     site.operator.wait_for(lambda record: record["message"].startswith("run: rpm-ostree status"))
+    site.node.mark_change()
     site.annotate(**{"lca.openshift.io/trigger-reconcile": "x"})
     looked = [record for record in site.operator.log if record["message"].startswith("run: rpm-ostree status")]
     site.operator.wait_for(lambda record: record["message"].startswith("run: rpm-ostree") and record not in looked)
@@ -243,6 +244,7 @@ def test_gitops_that_makes_a_deleted_resource_anew_does_not_lose_the_upgrade(sit
     """Another resource has taken its place before the operator has looked."""
     complete(site)
     with site.broken("rpm-ostree", "until [ -e /run/node/go ]; do sleep 0.02; done"):
+        site.node.mark_change()
         site.annotate(**{"lca.openshift.io/trigger-reconcile": "x"})
         site.operator.wait_for(lambda record: record["message"].startswith("run: rpm-ostree status"))
         client.delete(IBU, "upgrade")
