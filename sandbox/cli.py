@@ -26,6 +26,8 @@ class _Group(click.Group):
     def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
+        except BrokenPipeError:  # of our own output; click ends quietly
+            raise
         except _FAILURES as error:
             raise click.ClickException(str(error)) from error
 
