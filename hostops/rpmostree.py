@@ -113,7 +113,7 @@ class RpmOstree:
 
 
 class KnownDeployments:
-    """The deployments as of the last time that ostree changed something: asking takes a second on a real node.
+    """The deployments as of the last time that ostree changed something; asking starts programs, and often a daemon.
 
     ostree's own programs rely on the same mark (`ostree_sysroot_load_if_changed`).
     """
@@ -123,12 +123,12 @@ class KnownDeployments:
         self._folder = root.path(DEPLOY)
         self._known: tuple[int, Deployments] | None = None
 
-    def status(self) -> Deployments:
-        """See `RpmOstree.status`. Nothing is remembered of a host that does not show the folder."""
+    def status(self, *, fresh: bool = False) -> Deployments:
+        """See `RpmOstree.status`; `fresh` asks in any case. Nothing is remembered of a host without the folder."""
         try:
             changed_ns = self._folder.stat().st_mtime_ns  # looked at first: a change meanwhile is asked for again
         except OSError:
             return self._rpm_ostree.status()
-        if self._known is None or self._known[0] != changed_ns:
+        if fresh or self._known is None or self._known[0] != changed_ns:
             self._known = changed_ns, self._rpm_ostree.status()
         return self._known[1]

@@ -153,7 +153,9 @@ class UpgradeController:
 
     def _work(self, resource: LiveResource) -> timedelta | None:
         _log_annotations(resource.cr)
-        deployments, accepted = self._deployments.status(), self._accepted.read()
+        asked = resource.cr.metadata.generation != resource.cr.status.observed_generation
+        deployments = self._deployments.status(fresh=asked)  # a wish is decided on what the host says now
+        accepted = self._accepted.read()
         wait = self._retries.wait(resource.cr, self._clock())
         facts = collect_facts(self._ports.root, resource.cr, accepted, deployments, wait)
         decision = decide(pin_spec(resource.cr, accepted), facts, self._now())

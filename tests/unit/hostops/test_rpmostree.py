@@ -80,7 +80,9 @@ def test_host_is_asked_again_only_after_a_change(tmp_path, folder):
     assert known.status().booted.stateroot == "rhcos_1"
     os.utime(folder)
     assert known.status().booted.stateroot == "rhcos_2"
-    assert runner.calls == 2
+    assert known.status(fresh=True).booted.stateroot == "rhcos_3"
+    assert known.status().booted.stateroot == "rhcos_3"
+    assert runner.calls == 3
 
 
 def test_a_failed_answer_is_not_remembered_and_hides_no_earlier_change(tmp_path, folder):
