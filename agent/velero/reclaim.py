@@ -14,6 +14,7 @@ from agent.velero.names import PERSISTENT_VOLUME
 
 ANNOTATION = "lca.openshift.io/updated-reclaim-policy"
 """Remembers the policy from before. `true` stands for Delete: other builds of the operator know no other value."""
+_FURTHER_READS = 4
 _DELETE, _RETAIN = "Delete", "Retain"
 _MARK = "true"
 _MEANINGS = {_MARK: _DELETE, _DELETE: _DELETE, "Recycle": "Recycle", _RETAIN: _RETAIN}
@@ -45,22 +46,36 @@ def _change(client: Client, prefix: str, make_patch: Callable[[Object], Object |
     except errors.ApiError as error:
         raise ReclaimError(f"{prefix}failed to list PersistentVolumes: {error}") from error
     for volume in volumes:
+        try:
+            _change_one(client, volume, make_patch)
+        except errors.Closed:
+            raise
+        except errors.ApiError as error:
+            problems.append(f"failed to update PersistentVolume {volume['metadata']['name']}: {error}")
+    if problems:
+        raise ReclaimError(prefix + "; ".join(problems))
+
+
+def _change_one(client: Client, volume: Object, make_patch: Callable[[Object], Object | None]) -> None:
+    """Patch the volume only as it was read: somebody else may have set the policy meanwhile, so it is read again."""
+    for last in (*[False] * _FURTHER_READS, True):
         patch = make_patch(volume)
         if patch is None:
-            continue
+            return
         name = volume["metadata"]["name"]
-        # Only as it was read: somebody else may have set the policy meanwhile.
         patch["metadata"]["resourceVersion"] = volume["metadata"]["resourceVersion"]
         try:
             client.patch_merge(PERSISTENT_VOLUME, name, patch)
         except errors.NotFound:
-            continue
-        except errors.Closed:
-            raise
-        except errors.ApiError as error:
-            problems.append(f"failed to update PersistentVolume {name}: {error}")
-    if problems:
-        raise ReclaimError(prefix + "; ".join(problems))
+            return
+        except errors.Conflict:
+            if last:
+                raise
+            if (now := client.find(PERSISTENT_VOLUME, name)) is None:
+                return
+            volume = now
+        else:
+            return
 
 
 def _make_retaining(volume: Object) -> Object | None:

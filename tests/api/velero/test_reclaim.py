@@ -88,13 +88,36 @@ def test_policies_that_somebody_else_changes_meanwhile_are_looked_at_again(
     seen = client.list(PERSISTENT_VOLUME)
     client.patch_merge(PERSISTENT_VOLUME, volume.name, {"spec": {"persistentVolumeReclaimPolicy": "Retain"}})
     monkeypatch.setattr(client, "list", lambda _: seen)
+    retain_volumes(client)
+    assert volume.read() == ("Retain", None)
+
+
+def test_change_beside_a_foreign_one_is_made_all_the_same(
+    volume: Volume, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volume.make("Retain", {**TOPOLVM, MARK: "true"})
+    seen = client.list(PERSISTENT_VOLUME)
+    client.patch_merge(PERSISTENT_VOLUME, volume.name, {"metadata": {"labels": {"mine": "x"}}})
+    monkeypatch.setattr(client, "list", lambda _: seen)
+    restore_reclaim_policies(client)
+    assert volume.read() == ("Delete", None)
+
+
+def test_volume_that_never_stands_still_is_an_error(
+    volume: Volume, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volume.make("Delete", TOPOLVM)
+    (seen,) = [each for each in client.list(PERSISTENT_VOLUME) if each["metadata"]["name"] == volume.name]
+    client.patch_merge(PERSISTENT_VOLUME, volume.name, {"metadata": {"labels": {"mine": "x"}}})
+    monkeypatch.setattr(client, "list", lambda _: [seen])
+    monkeypatch.setattr(client, "find", lambda *_: seen)
     with pytest.raises(ReclaimError) as caught:
         retain_volumes(client)
     assert str(caught.value).startswith(
         "failed to patch LVMS PVs with Retain as persistentVolumeReclaimPolicy: "
         f"failed to update PersistentVolume {volume.name}: Operation cannot be fulfilled"
     )
-    assert volume.read() == ("Retain", None)
+    assert volume.read() == ("Delete", None)
 
 
 def test_server_that_does_not_answer_is_an_error_with_the_documented_beginning(nowhere: Client) -> None:
