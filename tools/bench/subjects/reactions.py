@@ -116,7 +116,10 @@ def _has(text: str) -> Matches:
 
 
 def _launch_job(client: Client) -> None:
-    """Make the Job as Prep would: it runs, and no Pod of it ever starts."""
+    """Make the Job as Prep would: it runs, and no Pod of it ever starts. The one before may be on its way out."""
+    with client.watch(JOB, NAMESPACE, name=JOB_NAME, timeout_seconds=60) as watch:
+        if client.find(JOB, JOB_NAME, NAMESPACE):
+            next(event for event in watch if event.type == "DELETED")
     upgrade = client.get(IBU, "upgrade")
     owner = {
         "apiVersion": IBU.api_version,
