@@ -102,6 +102,7 @@ def test_abort_that_fails_waits_for_the_users_word(upgrade: Upgrade) -> None:
     assert "validNextStages" not in failed["status"]
 
     passes, tries = count_commands(upgrade, "rpm-ostree", "status"), count_commands(upgrade, *UNDEPLOY)
+    upgrade.sandbox.run("touch", "/ostree/deploy")  # looks changed: the next pass asks for the deployments
     upgrade.annotate(bool, **{"example.com/cleanup-done": "", "lca.openshift.io/trigger-reconcile": "now"})
     upgrade.wait_commands(lambda: count_commands(upgrade, "rpm-ostree", "status") > passes)
     assert count_commands(upgrade, *UNDEPLOY) == tries, "no other annotation counts"
