@@ -354,8 +354,7 @@ class Client:
                 verb="watch",
                 resource=resource.plural,
             )
-            last = seconds + _WATCH_GRACE_SECONDS
-            return self._transport.open_stream(request, idle_seconds=last)
+            return self._transport.open_stream(request, idle_seconds=seconds + _WATCH_GRACE_SECONDS)
 
         return self._with_resource(kind, open_stream)
 
