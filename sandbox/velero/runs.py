@@ -64,7 +64,10 @@ class Runs(ABC):
             self._context.running.add(key)
         if phase_of(obj).startswith("Finalizing"):
             return self.finish(obj)
-        if phase_of(obj) != "InProgress" or key not in self._context.running:
+        if phase_of(obj) != "InProgress":  # somebody else has ended it
+            self._context.running.discard(key)
+            return None
+        if key not in self._context.running:
             return None
         if self._context.injection.hangs(self._word, name):
             if "progress" not in obj["status"]:

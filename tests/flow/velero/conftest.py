@@ -12,7 +12,7 @@ import tarfile
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -78,10 +78,14 @@ class Cluster:
 
 
 class Velero(Cluster):
-    """What a user does with Velero, and a look into the store."""
+    """What a user does with Velero, and a look into the store; `server` holds its running server."""
 
-    def __init__(self, client: Client, store: ObjectStore, faults: Faults) -> None:
+    def __init__(
+        self, client: Client, store: ObjectStore, faults: Faults, run_server: Callable[[], Any], server: ExitStack
+    ) -> None:
         super().__init__(client)
+        self._run_server = run_server
+        self._server = server
         self.store = store
         self.faults = faults
         self.s3 = boto3.client(
@@ -91,6 +95,15 @@ class Velero(Cluster):
             aws_access_key_id=store.credentials.access_key,
             aws_secret_access_key=store.credentials.secret_key,
         )
+
+    def start(self) -> None:
+        self._server.enter_context(self._run_server())
+        self.until_phase("BackupStorageLocation", "dpa-1", "Available")
+
+    def restart(self) -> None:
+        """What was in progress is lost."""
+        self._server.close()
+        self.start()
 
     def create(self, kind: str, name: str, **spec: Any) -> Object:
         metadata = {part: spec.pop(part) for part in ("labels", "annotations") if part in spec}
@@ -232,9 +245,9 @@ def velero(
     client: Client, store: ObjectStore, faults: Faults, oadp: Object, run_server: Callable[[], Any]
 ) -> Iterator[Velero]:
     """A running Velero whose storage location is available."""
-    with run_server():
-        velero = Velero(client, store, faults)
-        velero.until_phase("BackupStorageLocation", "dpa-1", "Available")
+    with ExitStack() as server:
+        velero = Velero(client, store, faults, run_server, server)
+        velero.start()
         yield velero
 
 

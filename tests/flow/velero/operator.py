@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -100,18 +100,17 @@ class Operator:
                 if done(outcome):
                     return outcome
                 left = (deadline - datetime.now(UTC)).total_seconds()
+                assert left > 0, f"not there after {PATIENCE_SECONDS:g} s: {outcome}"
                 after = outcome.after.total_seconds() if isinstance(outcome, Wait) else 0.0
                 if self.retry_at_once and isinstance(outcome, Wait) and "Failure occurred" in outcome.message:
                     continue
-                try:
-                    events.get(timeout=max(0.0, min(left, after)))
-                except queue.Empty:
-                    assert left > 0, f"not there after {PATIENCE_SECONDS:g} s: {outcome}"
+                with contextlib.suppress(queue.Empty):
+                    events.get(timeout=min(left, after))
 
     def now(self) -> datetime:
         return datetime.now(UTC) + self.delay
 
-    @contextmanager
+    @contextlib.contextmanager
     def _events(self) -> Iterator[queue.Queue[None]]:
         events: queue.Queue[None] = queue.Queue()
         stop = Stopping()

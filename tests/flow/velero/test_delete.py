@@ -192,6 +192,26 @@ def test_request_that_met_the_running_backup_is_sent_again(velero: Any, operator
     assert list_requests(velero, operator) == []
 
 
+def test_request_refused_after_the_end_is_not_repeated_at_once(
+    client: Client, oadp: Any, kubeconfig: Path, name: str
+) -> None:
+    """Velero, played by the test, takes a Backup that has ended for one that runs."""
+    with Operator(lambda: Client.connect(kubeconfig), cluster_id=name) as operator:
+        operator.look_at_backups([make_backup(name)])
+        ended = {"phase": "Failed", "completionTimestamp": "2026-01-01T00:00:00Z"}
+        client.patch_merge(BACKUP, name, {"status": ended}, OADP_NAMESPACE)
+        operator.delete_own()
+        [request] = client.list(DELETE_REQUEST, labels=f"{CLUSTER_ID_LABEL}={name}")
+        refused = {"phase": "Processed", "errors": ["backup is still in progress"]}
+        client.patch_merge(DELETE_REQUEST, request["metadata"]["name"], {"status": refused}, OADP_NAMESPACE)
+        awaited = f"{name} (refused, asked again soon: backup is still in progress)"
+        assert [operator.delete_own(), operator.delete_own()] == [[awaited], [awaited]]
+        operator.delay = timedelta(seconds=31)
+        assert operator.delete_own() == [name]
+        assert len(client.list(DELETE_REQUEST, labels=f"{CLUSTER_ID_LABEL}={name}")) == 2
+        client.delete(BACKUP, name, OADP_NAMESPACE)
+
+
 def test_backup_that_never_began_goes_without_touching_the_store(velero: Any, operator: Operator, name: str) -> None:
     """Its name may be that of another cluster's backup in a location that this one can not see yet."""
     velero.create("Backup", name, labels={CLUSTER_ID_LABEL: operator.cluster_id}, storageLocation="elsewhere")
