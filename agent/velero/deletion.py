@@ -79,13 +79,7 @@ class Deletion:
             return self._await_answer(name, unanswered)
         if is_running(backup):
             return self._await_end(backup)
-        refused = []
-        for request in filter(self._is_ours, answered):
-            if _read_errors(request) == [_STILL_RUNNING] and _is_before_end(request, backup):
-                _forget(self.client, request)  # this was no try
-            else:
-                refused.append(request)
-        refused.sort(key=_read_try)
+        refused = sorted(filter(self._is_ours, answered), key=_read_try)
         if len(refused) >= TRIES:
             self._give_up(name, refused)
         if refused and self.now - _read_creation(refused[-1]) < PAUSE:
@@ -207,12 +201,6 @@ def _forget(client: Client, request: Object) -> None:
 def _read_try(request: Object) -> int:
     number = request["metadata"]["name"].rpartition("-")[2]
     return int(number) if number.isascii() and number.isdigit() else 0
-
-
-def _is_before_end(request: Object, backup: Object) -> bool:
-    """Whether the request met a Backup at work; a later one that is told the same must not be repeated at once."""
-    end: str | None = read_status(backup).get("completionTimestamp")
-    return end is not None and _read_creation(request) < datetime.fromisoformat(end)
 
 
 def _read_errors(request: Object) -> list[str]:

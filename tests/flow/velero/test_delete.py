@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from agent.kube import Client, Kind
-from agent.velero.deletion import DeletionError
+from agent.velero.deletion import DeletionError, forget_requests
 from agent.velero.names import ATTEMPT_ANNOTATION, BACKUP, CLUSTER_ID_LABEL, DELETE_REQUEST
 from agent.workflow.outcome import Done
 from sandbox.velero import OADP_NAMESPACE
@@ -187,6 +187,7 @@ def test_request_that_met_the_running_backup_is_sent_again(velero: Any, operator
     velero.create("DeleteBackupRequest", f"{namespace}-early", labels=labels, backupName=namespace)
     velero.until_phase("DeleteBackupRequest", f"{namespace}-early", "Processed")
     velero.faults.clear()
+    operator.delay = timedelta(seconds=31)
     operator.clean_up()
     assert velero.client.find(BACKUP, namespace, OADP_NAMESPACE) is None
     assert list_requests(velero, operator) == []
@@ -210,6 +211,7 @@ def test_request_refused_after_the_end_is_not_repeated_at_once(
         assert operator.delete_own() == [name]
         assert len(client.list(DELETE_REQUEST, labels=f"{CLUSTER_ID_LABEL}={name}")) == 2
         client.delete(BACKUP, name, OADP_NAMESPACE)
+        forget_requests(client, name)
 
 
 def test_backup_that_never_began_goes_without_touching_the_store(velero: Any, operator: Operator, name: str) -> None:
